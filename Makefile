@@ -1,0 +1,55 @@
+# `make` lists what can be done; README.md says more.
+
+PYTHON ?= python3
+VENV   ?= .venv
+CLOUD  ?= embedded
+PORT   ?= 8000
+BIN    := $(VENV)/bin
+READY  := $(VENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-unit lint format lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+install: $(READY) ## make the virtual environment with everything in it
+
+$(READY): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.13 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: $(READY) ## run the service on this machine (CLOUD=embedded|localstack|<url>, PORT=8000)
+	@$(BIN)/python -m infra.local --cloud $(CLOUD) --port $(PORT)
+
+test: lint ## lint, type check and test everything that needs no Docker
+	$(BIN)/python -m pytest
+
+test-unit: $(READY) ## only the tests that need no server
+	$(BIN)/python -m pytest tests/unit tests/integration
+
+lint: $(READY) ## check style, types, layers and the template
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint infra/resources.yaml
+
+format: $(READY) ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: ## pin all requirements anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command 'make lock' -o requirements-dev.txt requirements-dev.in
+	uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
+		--custom-compile-command 'make lock' --constraint requirements-dev.txt \
+		$(addprefix --no-emit-package ,botocore jmespath python-dateutil six urllib3) \
+		-o requirements.txt requirements.in
+
+clean: ## remove what can be made again; .local/ keeps its data
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,65 @@
+"""JSON whose numbers keep every digit: integers as int, all others as Decimal."""
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import simplejson
+
+#: Text that is JSON already, put into a document as it is.
+Raw = simplejson.RawJSON
+
+# CPython refuses to turn more digits than this into an int (CVE-2020-10735).
+_INT_DIGITS = 4300
+# With no more brackets than this no document is nested too deeply to be written again.
+_DEEP = 200
+
+
+def loads(text: str | bytes) -> Any:
+    """Read a JSON document.
+
+    Raises ValueError (UnicodeDecodeError included) for what is not JSON in UTF-8: NaN,
+    Infinity, lone surrogates and endless nesting are not.
+    """
+    if isinstance(text, bytes):
+        text = text.decode()
+    try:
+        value = json.loads(
+            text, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse_constant
+        )
+        if "\\u" in text or text.count("[") + text.count("{") > _DEEP:
+            # What can be read must be possible to write again.
+            dumps(value).encode()
+    except UnicodeEncodeError:
+        raise ValueError("Lone surrogate in a string") from None
+    except RecursionError:
+        raise ValueError("Nested too deeply") from None
+    return value
+
+
+def dumps(value: Any, *, sort_keys: bool = False) -> str:
+    """Write compact JSON; a Decimal comes out with exactly the digits it has."""
+    return simplejson.dumps(
+        value,
+        use_decimal=True,
+        ensure_ascii=False,
+        allow_nan=False,
+        sort_keys=sort_keys,
+        separators=(",", ":"),
+    )
+
+
+def _integer(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) <= _INT_DIGITS else Decimal(digits)
+
+
+def _decimal(digits: str) -> Decimal:
+    try:
+        number = Decimal(digits)
+    except InvalidOperation:
+        raise ValueError("Number out of range") from None
+    return number
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")

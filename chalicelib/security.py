@@ -1,0 +1,145 @@
+"""Password hashes, the signing keys and JWTs: the only place that touches secrets."""
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import boto3
+import jwt
+from botocore.config import Config
+from passlib.context import CryptContext
+
+from chalicelib import errors, moscow
+from chalicelib.config import settings
+
+ACCESS, REFRESH = "access", "refresh"
+ALGORITHM = "HS256"
+
+#: An unknown key id makes the keys be read again, but not more often than this.
+KEYS_REREAD_AFTER = timedelta(minutes=1)
+
+# OWASP's minimum for argon2id: 19 MiB, 2 iterations, 1 lane.
+_passwords = CryptContext(
+    ["argon2"],
+    argon2__type="ID",
+    argon2__memory_cost=19 * 1024,
+    argon2__time_cost=2,
+    argon2__parallelism=1,
+)
+# The hash of random bytes that nobody kept, made with the parameters above: a sign-in
+# for an unknown user verifies against it, to take as long as any other.
+_NOBODYS_HASH = (
+    "$argon2id$v=19$m=19456,t=2,p=1$hVAqxRhjDCGkdK4VImQs5Q$"
+    "cHLcuriNylMlF4ulT1iymEZbPCBWc2F9/tUsUICPPa8"
+)
+
+
+def hash_password(password: str) -> str:
+    """Return the argon2id hash of a password."""
+    return str(_passwords.hash(password))
+
+
+def verify_password(password: str, password_hash: str | None) -> bool:
+    """Tell whether the password is right; takes as long when there is no hash."""
+    matches = _passwords.verify(password, password_hash or _NOBODYS_HASH)
+    return bool(matches) and password_hash is not None
+
+
+@dataclass(frozen=True)
+class Token:
+    """The claims of a token whose signature, type and time were checked."""
+
+    user_id: str
+    jti: str
+    token_type: str
+    expires_at: datetime
+
+
+def issue_token(token_type: str, user_id: str, now: datetime) -> str:
+    """Sign a token of the given type with the current key."""
+    lifetime = (
+        timedelta(minutes=settings().access_token_minutes)
+        if token_type == ACCESS
+        else timedelta(days=settings().refresh_token_days)
+    )
+    claims = {
+        "token_type": token_type,
+        "exp": now + lifetime,
+        "iat": now,
+        "jti": secrets.token_hex(16),
+        "user_id": user_id,
+    }
+    key_id, key = _keys().current()
+    return jwt.encode(claims, key, ALGORITHM, headers={"kid": key_id})
+
+
+def read_token(text: str, token_type: str | None = None) -> Token:
+    """Check a token and return what it says; of either type where none is asked for.
+
+    Raises InvalidToken that says what is wrong in SimpleJWT's words.
+    """
+    try:
+        key = _keys().find(jwt.get_unverified_header(text).get("kid"))
+        claims = jwt.decode(
+            text,
+            key,
+            algorithms=[ALGORITHM],
+            options={"require": ["exp", "iat", "jti", "token_type", "user_id"]},
+        )
+    except jwt.ExpiredSignatureError:
+        raise errors.InvalidToken("Token is expired") from None
+    except jwt.PyJWTError:
+        raise errors.InvalidToken from None
+    if claims["token_type"] not in (ACCESS, REFRESH) or not isinstance(claims["user_id"], str):
+        raise errors.InvalidToken
+    if token_type is not None and claims["token_type"] != token_type:
+        raise errors.InvalidToken("Token has wrong type")
+    return Token(
+        user_id=claims["user_id"],
+        jti=claims["jti"],
+        token_type=claims["token_type"],
+        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+    )
+
+
+class _Keys:
+    """The signing keys as they stand in Secrets Manager.
+
+    The secret is a JSON object: `current` names the key to sign with, every other member
+    is a key by its id. A new key is added first and made current later, so that tokens
+    signed with either are good all the while.
+    """
+
+    def __init__(self) -> None:
+        self._client = boto3.client(
+            "secretsmanager", config=Config(connect_timeout=2, read_timeout=4)
+        )
+        self._read()
+
+    def current(self) -> tuple[str, str]:
+        key_id = self._secret["current"]
+        return key_id, self._secret[key_id]
+
+    def find(self, key_id: Any) -> str:
+        """Return a key by its id. Raises InvalidTokenError for an id that is not there."""
+        if not isinstance(key_id, str) or key_id == "current":
+            raise jwt.InvalidTokenError("no such key")
+        if key_id not in self._secret and moscow.now() - self._read_at > KEYS_REREAD_AFTER:
+            self._read()
+        try:
+            return self._secret[key_id]
+        except KeyError:
+            raise jwt.InvalidTokenError("no such key") from None
+
+    def _read(self) -> None:
+        answer = self._client.get_secret_value(SecretId=settings().signing_keys_arn)
+        self._secret: dict[str, str] = json.loads(answer["SecretString"])
+        self._read_at = moscow.now()
+
+
+@cache
+def _keys() -> _Keys:
+    return _Keys()

@@ -1,0 +1,1 @@
+"""The service on one machine: `python -m infra.local` is what `make run` calls."""

@@ -1,0 +1,87 @@
+"""Which AWS a local run uses: one of its own, LocalStack, or any endpoint."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from localstack_client import config as localstack
+
+#: How long the embedded AWS may take to start or to end, in seconds.
+PATIENCE = 30
+
+
+@contextmanager
+def cloud(choice: str, data: Path) -> Iterator[str]:
+    """Yield the endpoint of the chosen AWS; an embedded one lives as long as the block."""
+    if choice == "embedded":
+        with _embedded(data) as endpoint:
+            yield endpoint
+    elif choice == "localstack":
+        yield localstack.get_service_endpoint("dynamodb")
+    elif choice.startswith(("http://", "https://")):
+        yield choice
+    else:
+        raise SystemExit(f"CLOUD={choice}: say embedded, localstack or the URL of an endpoint.")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _embedded(data: Path) -> Iterator[str]:
+    """Run MiniStack; what is in it is kept in the data folder across restarts."""
+    data.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    with (data / "ministack.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ministack"],
+            env=os.environ
+            | {
+                "GATEWAY_PORT": str(port),
+                "BIND_HOST": "127.0.0.1",
+                "PERSIST_STATE": "1",
+                "STATE_DIR": str(data.resolve() / "state"),
+                "LOG_LEVEL": "WARNING",
+                # Listeners that this service has no use for.
+                "IOT_MTLS_ENABLED": "0",
+                "SFTP_ENABLED": "0",
+            },
+            stdout=log,
+            stderr=log,
+            # Ctrl-C is ours: the cloud ends last, when nobody uses it any more.
+            start_new_session=True,
+        )
+        try:
+            endpoint = f"http://127.0.0.1:{port}"
+            _wait_until_up(process, endpoint, data / "ministack.log")
+            yield endpoint
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_until_up(process: "subprocess.Popen[bytes]", endpoint: str, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{endpoint}/_localstack/health", timeout=1):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    raise SystemExit(f"The embedded AWS did not start; {log} says why.")
