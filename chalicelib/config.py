@@ -44,10 +44,10 @@ def settings() -> Settings:
     for name, field in Settings.__dataclass_fields__.items():
         text = os.environ.get(name.upper(), "")
         if text and field.type is int:
-            if text.isascii() and text.isdigit() and int(text) > 0:
+            if text.isascii() and text.isdigit() and 0 < int(text[:9]) <= _MOST:
                 values[name] = int(text)
             else:
-                faults.append(f"{name.upper()} must be a whole number above 0")
+                faults.append(f"{name.upper()} must be a whole number from 1 to {_MOST}")
         elif text:
             values[name] = text
         elif name not in _OPTIONAL:
@@ -59,4 +59,6 @@ def settings() -> Settings:
     return Settings(**values)  # type: ignore[arg-type]
 
 
+# Ten years in minutes: more is a slip, and far more is no time at all.
+_MOST = 5_256_000
 _OPTIONAL = {"access_token_minutes", "refresh_token_days", "password_policy"}

@@ -6,6 +6,7 @@ for one task are normal and harmless, so whatever is in doubt is sent again.
 
 import json
 import math
+import re
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ SENT_AHEAD = timedelta(minutes=10)
 SCHEDULER_PRECISION = timedelta(seconds=60)
 #: A one-shot further ahead than this is set early by SCHEDULER_PRECISION.
 EARLY_BEYOND = timedelta(minutes=2)
+
+_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 _CONFIG = Config(
     connect_timeout=2,
@@ -106,12 +109,12 @@ def read(body: str) -> tuple[str, str]:
 
     Raises ValueError for a body that no dispatch of ours has written.
     """
-    message = json.loads(body)
     try:
+        message = json.loads(body)
         user_id, task_id = message["user"], message["task"]
-    except (KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError("not a task message") from None
-    if not (isinstance(user_id, str) and isinstance(task_id, str)):
+    if not all(isinstance(name, str) and _ID.fullmatch(name) for name in (user_id, task_id)):
         raise ValueError("not a task message")
     return user_id, task_id
 

@@ -26,7 +26,7 @@ TaskError is raised by task types and ends in the task's own `error`.
 
 from typing import Any, ClassVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore import exceptions as aws
 
 #: Where `InvalidFields` puts what belongs to no single field (DRF's NON_FIELD_ERRORS_KEY).
 NON_FIELD = "non_field_errors"
@@ -257,6 +257,8 @@ class TaskError(Exception):
         self.code = code
 
 
+# AWS was not reached, or the container's credentials were not.
+_UNREACHABLE = (aws.ConnectionError, aws.HTTPClientError, aws.NoCredentialsError)
 # What AWS calls its own faults; everything else that it refuses is a fault of ours.
 _PASSING = {
     "InternalError",
@@ -280,15 +282,15 @@ def is_outage(error: BaseException) -> bool:
     """Tell whether a fault is AWS being down, slow or throttling, and so may pass."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, BotoCoreError):
+        if isinstance(cause, _UNREACHABLE):
             return True
-        if isinstance(cause, ClientError) and _is_passing(cause):
+        if isinstance(cause, aws.ClientError) and _is_passing(cause):
             return True
         # PynamoDB keeps the fault it wraps in `cause`, Python in `__cause__`.
         cause = getattr(cause, "cause", None) or cause.__cause__
     return False
 
 
-def _is_passing(error: ClientError) -> bool:
+def _is_passing(error: aws.ClientError) -> bool:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status >= 500 or error.response.get("Error", {}).get("Code") in _PASSING

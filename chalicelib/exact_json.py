@@ -1,6 +1,7 @@
 """JSON whose numbers keep every digit: integers as int, all others as Decimal."""
 
 import json
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -11,8 +12,8 @@ Raw = simplejson.RawJSON
 
 # CPython refuses to turn more digits than this into an int (CVE-2020-10735).
 _INT_DIGITS = 4300
-# With no more brackets than this no document is nested too deeply to be written again.
-_DEEP = 200
+#: How deeply arrays and objects may be nested.
+MAX_DEPTH = 200
 
 
 def loads(text: str | bytes) -> Any:
@@ -27,8 +28,10 @@ def loads(text: str | bytes) -> Any:
         value = json.loads(
             text, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse_constant
         )
-        if "\\u" in text or text.count("[") + text.count("{") > _DEEP:
-            # What can be read must be possible to write again.
+        # With no more brackets than that nothing is nested too deeply.
+        if text.count("[") + text.count("{") > MAX_DEPTH:
+            _check_depth(value)
+        if "\\u" in text:
             dumps(value).encode()
     except UnicodeEncodeError:
         raise ValueError("Lone surrogate in a string") from None
@@ -47,6 +50,21 @@ def dumps(value: Any, *, sort_keys: bool = False) -> str:
         sort_keys=sort_keys,
         separators=(",", ":"),
     )
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return
+    raise ValueError("Nested too deeply")
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _integer(digits: str) -> int | Decimal:

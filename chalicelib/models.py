@@ -262,6 +262,11 @@ class User(Row, discriminator="user"):
         )
         return unchanged
 
+    def ask_for_check(self, now: datetime) -> None:
+        """Have the sweeper compare the counter with the tasks."""
+        actions: list[Action] = [User.watch.set(shard(self.user_id)), User.watch_at.set(now)]
+        _update(self, actions, User.watch.does_not_exist())
+
     def settle(self, active: int, now: datetime) -> bool:
         """Make `active` what was counted, and plan the next check if one is needed.
 
@@ -423,6 +428,12 @@ class Task(Row, discriminator="task"):
         """
         transaction = _Transaction(self.task_id)
         transaction.save(self, condition=Task.pk.does_not_exist())
+        if record:
+            transaction.save(
+                record,
+                condition=Row.pk.does_not_exist() | (Row.expires_at <= self.created_at),
+                return_values=_ALL_OLD,
+            )
         transaction.update(
             User(self.pk, "user"),
             [
@@ -433,12 +444,6 @@ class Task(Row, discriminator="task"):
             condition=User.active < ACTIVE_LIMIT,
             return_values=_ALL_OLD,
         )
-        if record:
-            transaction.save(
-                record,
-                condition=Row.pk.does_not_exist() | (Row.expires_at <= self.created_at),
-                return_values=_ALL_OLD,
-            )
         refusals = transaction.commit(
             # Whether a key makes a new task or replays an old one is not for a counter to say.
             between_tries=None if record else self._refuse_above_limit
@@ -447,12 +452,16 @@ class Task(Row, discriminator="task"):
             # The id is new, so a task that is there already is this one: an earlier try
             # went through and only its answer was lost.
             return
-        if record and refusals[2]:
-            raise KeyTaken(IdempotencyRecord.from_raw_data(refusals[2].raw_item or {}))
-        old = refusals[1] and refusals[1].raw_item
+        if record and refusals[1]:
+            raise KeyTaken(IdempotencyRecord.from_raw_data(refusals[1].raw_item or {}))
+        old = refusals[-1] and refusals[-1].raw_item
         if not old:
             raise errors.UserNotFound
-        raise errors.ActiveTaskLimit(int(User.from_raw_data(old).active), ACTIVE_LIMIT)
+        user = User.from_raw_data(old)
+        if user.watch is None:
+            # With active tasks it should have one: the counter is wrong.
+            user.ask_for_check(self.created_at)
+        raise errors.ActiveTaskLimit(int(user.active), ACTIVE_LIMIT)
 
     def _refuse_above_limit(self) -> None:
         """End a race for the last slots early: a read is never in conflict."""
@@ -664,8 +673,9 @@ class _Transaction(TransactWrite):
     def commit(
         self, between_tries: Callable[[], None] | None = None
     ) -> list[CancellationReason | None]:
-        """Write everything, or nothing and return why: one entry an action, in order.
+        """Write everything, or nothing and return why: one entry an action.
 
+        PynamoDB puts what is saved first and what is updated last, whatever the order here.
         Another transaction on the same rows is no reason: it is over in milliseconds.
 
         Raises Unavailable when conflicts or throttling do not end.

@@ -1,10 +1,21 @@
 """Reading and writing times in Europe/Moscow."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 ZONE_NAME = "Europe/Moscow"
 ZONE = ZoneInfo(ZONE_NAME)
+
+# What Django's parse_datetime takes beside ISO 8601: parts of one digit, space before an offset.
+_LOOSE = re.compile(
+    r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})[T ]"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?:[.,](?P<fraction>\d+))?)?"
+    r"\s*(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?",
+    re.ASCII,
+)
+# A fraction of less than a microsecond, which datetime drops.
+_FINER = re.compile(r"[.,]\d{6}\d*[1-9]")
 
 
 def now() -> datetime:
@@ -20,12 +31,27 @@ def parse(text: str) -> datetime:
 
     Raises ValueError for what is no time and OverflowError for one out of range.
     """
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = _read_loosely(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZONE)
-    if moment.microsecond:
+    moment = moment.astimezone(UTC)
+    if moment.microsecond or _FINER.search(text):
         moment = moment.replace(microsecond=0) + timedelta(seconds=1)
-    return moment.astimezone(UTC)
+    return moment
+
+
+def _read_loosely(text: str) -> datetime:
+    match = _LOOSE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a time: {text!r}")
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    return datetime.fromisoformat(
+        f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+        f".{match['fraction'] or 0}{match['offset'] or ''}"
+    )
 
 
 def show(moment: datetime | None) -> str | None:

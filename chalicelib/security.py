@@ -9,16 +9,24 @@ from typing import Any
 
 import boto3
 import jwt
+from aws_lambda_powertools import Logger
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from passlib.context import CryptContext
+from passlib.utils import MAX_PASSWORD_SIZE
 
 from chalicelib import errors, moscow
 from chalicelib.config import settings
 
+log = Logger(service="tasks", child=True)
+
 ACCESS, REFRESH = "access", "refresh"
 ALGORITHM = "HS256"
 
-#: An unknown key id makes the keys be read again, but not more often than this.
+#: The keys are read once per container, and again when they are this old: a rotation needs
+#: no new deployment.
+KEYS_GOOD_FOR = timedelta(minutes=30)
+#: An unknown key id makes them be read again too, but not more often than this.
 KEYS_REREAD_AFTER = timedelta(minutes=1)
 
 # OWASP's minimum for argon2id: 19 MiB, 2 iterations, 1 lane.
@@ -44,7 +52,8 @@ def hash_password(password: str) -> str:
 
 def verify_password(password: str, password_hash: str | None) -> bool:
     """Tell whether the password is right; takes as long when there is no hash."""
-    matches = _passwords.verify(password, password_hash or _NOBODYS_HASH)
+    # passlib refuses to look at more; no stored password is nearly as long.
+    matches = _passwords.verify(password[:MAX_PASSWORD_SIZE], password_hash or _NOBODYS_HASH)
     return bool(matches) and password_hash is not None
 
 
@@ -120,6 +129,7 @@ class _Keys:
         self._read()
 
     def current(self) -> tuple[str, str]:
+        self._read_again_after(KEYS_GOOD_FOR)
         key_id = self._secret["current"]
         return key_id, self._secret[key_id]
 
@@ -127,12 +137,22 @@ class _Keys:
         """Return a key by its id. Raises InvalidTokenError for an id that is not there."""
         if not isinstance(key_id, str) or key_id == "current":
             raise jwt.InvalidTokenError("no such key")
-        if key_id not in self._secret and moscow.now() - self._read_at > KEYS_REREAD_AFTER:
-            self._read()
+        is_known = key_id in self._secret
+        self._read_again_after(KEYS_GOOD_FOR if is_known else KEYS_REREAD_AFTER)
         try:
             return self._secret[key_id]
         except KeyError:
             raise jwt.InvalidTokenError("no such key") from None
+
+    def _read_again_after(self, age: timedelta) -> None:
+        if moscow.now() - self._read_at <= age:
+            return
+        try:
+            self._read()
+        except (BotoCoreError, ClientError):
+            # The keys at hand are better than none; the next minute tries again.
+            log.exception("the signing keys could not be read again")
+            self._read_at += age
 
     def _read(self) -> None:
         answer = self._client.get_secret_value(SecretId=settings().signing_keys_arn)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from aws_lambda_powertools import Logger
 
-from chalicelib import dispatch
+from chalicelib import dispatch, tasks
 from chalicelib.models import LOST_AFTER, PENDING, WATCH_SHARDS, Row, Task, User, watched
 
 log = Logger(service="tasks", child=True)
@@ -45,22 +45,22 @@ def _look_after(row: Row, now: datetime) -> None:
 
 
 def _look_after_task(task: Task, now: datetime) -> None:
+    wait = task.due - now
     if not task.is_active:
         # Cancelled, but perhaps its one-shot is still there.
         dispatch.call_off(task.task_id)
         task.rewatch(None)
-        return
-    wait = task.due - now
-    if task.status == PENDING and wait > timedelta():
-        dispatch.send_at(task.user_id, task.task_id, task.due, now)
+    elif wait <= timedelta():
+        log.warning("a lost task is sent again", task_id=task.task_id, status=task.status)
+        dispatch.send(task.user_id, task.task_id)
+        task.rewatch(now + PATIENCE)
+    elif task.status == PENDING:
+        tasks.schedule(task, now)
     elif wait <= dispatch.LONGEST_DELAY:
         dispatch.send(task.user_id, task.task_id, wait)
+        task.rewatch(task.due + LOST_AFTER)
     else:
         task.rewatch(task.due - dispatch.SENT_AHEAD)
-        return
-    if wait <= timedelta():
-        log.warning("a lost task was sent again", task_id=task.task_id, status=task.status)
-    task.rewatch(task.due + LOST_AFTER if wait > timedelta() else now + PATIENCE)
 
 
 def _check_counter(user_id: str, now: datetime) -> None:

@@ -82,11 +82,25 @@ def create(
         except KeyTaken as taken:
             return _replay(taken.record, key), True
     try:
-        _dispatch(task, now)
+        if task.scheduled_at is None:
+            dispatch.send(user_id, task.task_id)
+        else:
+            schedule(task, now)
     except Exception:
         # Whatever it is: the task is stored, so the answer is 201 and the sweeper's turn.
         log.exception("dispatch failed, the sweeper will do it", task_id=task.task_id)
     return task, False
+
+
+def schedule(task: Task, now: datetime) -> None:
+    """Make sure that a task whose time is to come is sent then."""
+    dispatch.send_at(task.user_id, task.task_id, task.due, now)
+    if task.rewatch(task.due + LOST_AFTER):
+        return
+    stored = Task.find(task.user_id, task.task_id)
+    if stored and not stored.is_active:
+        # It was cancelled just before its one-shot was there to be called off.
+        dispatch.call_off(task.task_id)
 
 
 def find_replay(user_id: str, key: IdempotencyKey, now: datetime) -> Task | None:
@@ -213,14 +227,6 @@ def _replay(record: IdempotencyRecord, key: IdempotencyKey) -> Task:
     if record.body_hash != key.body_hash:
         raise errors.IdempotencyKeyReused
     return show(record.user_id, record.task_id).as_created()
-
-
-def _dispatch(task: Task, now: datetime) -> None:
-    if task.scheduled_at is None:
-        dispatch.send(task.user_id, task.task_id)
-        return
-    dispatch.send_at(task.user_id, task.task_id, task.scheduled_at, now)
-    task.rewatch(task.scheduled_at + LOST_AFTER)
 
 
 def _new_id(now: datetime) -> str:

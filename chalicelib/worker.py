@@ -17,6 +17,8 @@ log = Logger(service="tasks", child=True)
 #: How long a worker has a task to itself: the timeout of its Lambda, after which it is
 #: surely gone, and a little more.
 LEASE = timedelta(seconds=65)
+#: The largest result, in bytes of JSON: DynamoDB's rows end at 400 KB.
+MAX_RESULT = 256 * 1024
 #: The pause before the second try; it doubles with each one.
 RETRY_PAUSE = timedelta(seconds=10)
 
@@ -93,16 +95,23 @@ def _run(task: Task, receipt_handle: str) -> None:
         if isinstance(outcome, WaitUntil):
             _wait(task, outcome.moment)
         else:
-            _finish(task, SUCCESS, result=exact_json.dumps(outcome))
+            _finish(task, SUCCESS, result=outcome)
 
 
-def _outcome(task: Task) -> Any:
+def _outcome(task: Task) -> str | WaitUntil:
+    """Run the task's type; return its result as JSON, or until when it waits."""
     task_type = task_types.get(task.task_type)
     if task_type is None:
         raise TaskError(f'There is no task type "{task.task_type}" any more.', "unknown_task_type")
     task_input = task_type.read(exact_json.loads(task.input_data))
     now = moscow.now()
-    return task_type.run(task_input, Run(started_at=task.started_at or now, now=now))
+    outcome = task_type.run(task_input, Run(started_at=task.started_at or now, now=now))
+    if isinstance(outcome, WaitUntil):
+        return outcome
+    result = exact_json.dumps(outcome)
+    if len(result.encode()) > MAX_RESULT:
+        raise TaskError("The result is larger than 256 KiB.", "result_too_large")
+    return result
 
 
 def _finish(

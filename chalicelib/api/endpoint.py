@@ -15,7 +15,9 @@ from chalicelib import errors, exact_json, moscow, security
 MAX_BODY = 64 * 1024
 
 # Every method goes to every route, so that a wrong one is answered here, not by API Gateway.
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+#: What each path allows, as the header Allow has it.
+allowed_methods: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,9 @@ def resource(
     def view(**parameters: str) -> Response:
         request = blueprint.current_request
         try:
-            response = respond(request, parameters)
+            return respond(request, parameters)
         except Exception as error:
             raise Fault(str(error)) from error
-        response.headers["Allow"] = allowed
-        return response
 
     def respond(request: Request, parameters: dict[str, str]) -> Response:
         if request.method == "OPTIONS":
@@ -93,7 +93,8 @@ def resource(
         body = _read_body(request) if request.method == "POST" and has_body else {}
         return handler(_call(request, user_id, body), **parameters)
 
-    blueprint.route(path, methods=_METHODS, content_types=[], name=path.strip("/"))(view)
+    allowed_methods[path] = allowed
+    blueprint.route(path, methods=METHODS, content_types=[], name=path.strip("/"))(view)
 
 
 def _check_accept(header: str) -> None:

@@ -8,7 +8,7 @@ from chalice import Response
 from chalice.app import Request
 
 from chalicelib import errors
-from chalicelib.api.endpoint import Fault, answer
+from chalicelib.api.endpoint import METHODS, Fault, allowed_methods, answer
 
 log = Logger(service="tasks", child=True)
 
@@ -25,14 +25,18 @@ _CORS = {
 def answer_faults(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Middleware: turn what was raised into the contract's error shape."""
     request_id = _request_id(request)
+    allowed = allowed_methods[request.path]
     log.thread_safe_append_keys(request_id=request_id)
     try:
+        if request.method not in METHODS:
+            # API Gateway knows no others; Chalice would answer them in its own shape.
+            raise Fault from errors.MethodNotAllowed(request.method, allowed)
         response = get_response(request)
     except Fault as fault:
         response = _answer_fault(fault.__cause__ or fault, request_id)
     finally:
         log.thread_safe_clear_keys()
-    response.headers |= _CORS | {"X-Request-Id": request_id, "Vary": "Accept"}
+    response.headers |= _CORS | {"Allow": allowed, "X-Request-Id": request_id, "Vary": "Accept"}
     if request.method == "HEAD":
         response.body = ""
     return response

@@ -165,10 +165,14 @@ def _schemas() -> dict[str, Any]:
     models = [(model, "validation") for model in (*accounts.schemas(), tasks.TaskRequest)]
     _, definitions = models_json_schema(models, ref_template=_REF)  # type: ignore[arg-type]
     schemas: dict[str, Any] = dict(definitions["$defs"])
+    time = schemas["TaskRequest"]["properties"]["scheduled_at"]
     inputs = []
     for task_type in task_types.everything():
         name = f"{task_type.name}_input"
         schema = task_type.schema(f"#/components/schemas/{name}/$defs/{{model}}")
+        for form in (schema, *schema.get("$defs", {}).values()):
+            if "properties" in form:
+                form["properties"]["scheduled_at"] = time | {"deprecated": True}
         schemas[name] = schema | {"title": name, "description": task_type.description}
         inputs.append(_ref(name))
     names = [task_type.name for task_type in task_types.everything()]

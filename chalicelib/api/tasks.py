@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
+from aws_lambda_powertools import Logger
 from chalice import Blueprint, Response
 from pydantic import (
     BaseModel,
@@ -28,6 +29,8 @@ from chalicelib.api.fields import NULL, read
 from chalicelib.models import STARTED, STATUSES, Task
 from chalicelib.task_types import Run, TaskType
 
+log = Logger(service="tasks", child=True)
+
 #: How far ahead a task may be scheduled.
 MAX_AHEAD = timedelta(days=365)
 
@@ -35,6 +38,8 @@ _WRONG_FORMAT = (
     "Datetime has wrong format. Use one of these formats instead: "
     "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
 )
+# No list has so many pages.
+_PAGES = 10**9
 _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
 
 
@@ -215,8 +220,13 @@ def _progress(task: Task, now: datetime) -> Mapping[str, Any] | None:
     task_type = task_types.get(task.task_type)
     if task.status != STARTED or not task_type or not task_type.progress or not task.started_at:
         return None
-    task_input = task_type.read(exact_json.loads(task.input_data))
-    return task_type.progress(task_input, Run(started_at=task.started_at, now=now))
+    try:
+        task_input = task_type.read(exact_json.loads(task.input_data))
+        return task_type.progress(task_input, Run(started_at=task.started_at, now=now))
+    except Exception:
+        # A type may be newer than its tasks; they are shown all the same.
+        log.exception("no progress to be had", task_id=task.task_id)
+        return None
 
 
 def _next_look(task: Task, now: datetime) -> int:
@@ -251,7 +261,7 @@ def _page_number(text: str | None) -> int | None:
         number = int(text)
     except ValueError:
         number = 0
-    if number < 1:
+    if not 1 <= number < _PAGES:
         raise errors.NotFound("Invalid page.")
     return number
 
@@ -270,6 +280,10 @@ def _write_cursor(position: tasks.Position) -> str:
 def _read_cursor(text: str) -> tasks.Position:
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        return tasks.Position(task_id=str(UUID(bytes=raw[1:])), above=bool(raw[0]))
+        position = tasks.Position(task_id=str(UUID(bytes=raw[1:])), above=bool(raw[0]))
     except (ValueError, IndexError):
         raise errors.NotFound("Invalid page.") from None
+    # base64 passes over what does not belong to it: only a cursor of ours is as we write it.
+    if _write_cursor(position) != text:
+        raise errors.NotFound("Invalid page.")
+    return position
