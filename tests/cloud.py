@@ -1,6 +1,7 @@
 """The stack of infra/resources.yaml in moto, and the names of everything in it."""
 
 import json
+from functools import cache
 from typing import Any
 
 import boto3
@@ -33,11 +34,17 @@ SIGNING_KEYS = {"current": "k1", "k1": "a" * 64}
 _UNKNOWN_TO_MOTO = {"ScheduleGroup", "SigningKeys"}
 
 
-def template() -> dict[str, Any]:
-    """Return infra/resources.yaml with its short tags written out."""
+@cache
+def _template() -> str:
     decoded, faults = cfnlint.decode.decode(str(TEMPLATE))
     assert isinstance(decoded, dict_node), faults
-    return json.loads(json.dumps(decoded))
+    return json.dumps(decoded)
+
+
+def template() -> dict[str, Any]:
+    """Return infra/resources.yaml with its short tags written out."""
+    decoded: dict[str, Any] = json.loads(_template())
+    return decoded
 
 
 def create_resources(session: boto3.Session) -> None:

@@ -13,12 +13,17 @@ from tests import cloud
 os.environ |= cloud.ENVIRONMENT
 
 
+# A session reads AWS's models from disk, and a client is made from them: once is enough.
+_SESSION = boto3.Session(region_name=cloud.REGION)
+
+
 @pytest.fixture
-def aws() -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An AWS with nothing in it but the stack of infra/resources.yaml."""
     from chalicelib import security
 
     with mock_aws():
-        cloud.create_resources(boto3.Session(region_name=cloud.REGION))
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", _SESSION)
+        cloud.create_resources(_SESSION)
         security._keys.cache_clear()
         yield

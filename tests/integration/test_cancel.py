@@ -1,0 +1,373 @@
+"""POST /api/tasks/{id}/cancel/: from every state, and against everybody else's moves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from tests.integration.conftest import Answer, Api, Calls, Clock, Lambdas
+from tests.integration.tools import OUTAGE, Fail, Rows, counters, message, refusal
+
+NOBODYS = "019c1d94-8a80-7000-8000-000000000000"
+
+
+def cancel(user: Api, task: dict[str, Any]) -> Answer:
+    return user.post(f"/api/tasks/{task['id']}/cancel/")
+
+
+@pytest.fixture
+def before_next(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`before_next("TransactWriteItems", action)`: somebody acts just before that AWS call."""
+
+    def before_next(operation: str, *actions: Callable[[], Any]) -> None:
+        original = BaseClient._make_api_call  # type: ignore[attr-defined]
+        left = list(actions)
+
+        def call(client: BaseClient, name: str, parameters: dict[str, Any]) -> Any:
+            if name == operation and left:
+                action = left.pop(0)
+                waiting, left[:] = left[:], []
+                action()
+                left[:] = waiting
+            return original(client, name, parameters)
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+
+    return before_next
+
+
+def test_a_pending_task_is_cancelled(ann: Api, clock: Clock) -> None:
+    task = ann.created()
+    clock.advance(seconds=2)
+    answer = cancel(ann, task)
+    assert answer.status == 200
+    assert answer.json == task | {
+        "status": "cancelled",
+        "finished_at": "2026-02-02T12:00:02+03:00",
+    }
+    assert list(answer.json) == list(task)
+    assert ann.task(task["id"]) == answer.json
+
+
+def test_a_cancelled_task_is_not_run(ann: Api, lambdas: Lambdas) -> None:
+    task = ann.created()
+    cancelled = cancel(ann, task).json
+    assert lambdas.work_off() == []
+    assert ann.task(task["id"]) == cancelled
+
+
+def test_a_started_task_is_cancelled(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
+    task = ann.created("countdown")
+    lambdas.work_off()
+    started = ann.task(task["id"])
+    clock.advance(seconds=10)
+    answer = cancel(ann, task)
+    assert answer.status == 200
+    assert (answer.json["status"], answer.json["attempts"]) == ("cancelled", 1)
+    assert answer.json["started_at"] == started["started_at"]
+    assert answer.json["finished_at"] == "2026-02-02T12:00:10+03:00"
+    assert "progress" not in answer.json
+
+
+def test_a_cancelled_countdown_does_not_go_on(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
+    task = ann.created("countdown")
+    lambdas.work_off()
+    cancelled = cancel(ann, task).json
+    clock.advance(seconds=61)
+    assert lambdas.work(message(ann, task)) == []
+    assert ann.task(task["id"]) == cancelled
+
+
+@pytest.mark.parametrize("scheduled_at", ["2026-02-02T12:05", "2026-03-01T12:00"])
+def test_the_one_shot_of_a_cancelled_task_is_gone(
+    ann: Api, schedules: Callable[[], list[str]], scheduled_at: str
+) -> None:
+    task, other = (ann.created(scheduled_at=scheduled_at) for _ in range(2))
+    assert cancel(ann, task).json["status"] == "cancelled"
+    assert schedules() == [f"task-{other['id']}"]
+
+
+def test_a_cancelled_task_frees_its_slot_and_is_counted_once(ann: Api, rows: Rows) -> None:
+    tasks = [ann.created() for _ in range(5)]
+    for _ in range(3):
+        cancel(ann, tasks[0])
+    assert counters(rows, ann) == {"active": 4, "cancelled": 1}
+    assert [ann.create().status for _ in range(2)] == [201, 429]
+
+
+def test_cancelling_again_is_a_success_that_changes_nothing(
+    ann: Api, rows: Rows, calls: Calls, clock: Clock
+) -> None:
+    task = ann.created(scheduled_at="2026-02-02T12:05")
+    first = cancel(ann, task)
+    before = rows()
+    clock.advance(seconds=1)
+    calls.clear()
+    again = cancel(ann, task)
+    assert (again.status, again.text) == (200, first.text)
+    assert calls.operations == ["GetItem"]
+    assert rows() == before
+
+
+def finish(lambdas: Lambdas) -> None:
+    lambdas.work_off()
+
+
+def lose(lambdas: Lambdas) -> None:
+    lambdas.bury(lambdas.sent()[-1]["MessageBody"])
+
+
+@pytest.mark.parametrize("end", [finish, lose])
+def test_a_finished_task_is_a_conflict_that_shows_it(
+    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls, end: Callable[[Lambdas], None]
+) -> None:
+    task = ann.created()
+    end(lambdas)
+    shown = ann.task(task["id"])
+    before = rows()
+    calls.clear()
+    answer = cancel(ann, task)
+    assert answer.status == 409
+    assert list(answer.json.items()) == [
+        ("detail", "The task has already finished."),
+        ("code", "already_finished"),
+        ("task", shown),
+    ]
+    assert calls.operations == ["GetItem"]
+    assert rows() == before
+
+
+def test_what_is_no_task_of_the_users_cannot_be_cancelled(ann: Api, bob: Api, rows: Rows) -> None:
+    bobs = bob.created(scheduled_at="2026-02-02T12:05")["id"]
+    before = rows()
+    answers = [
+        ann.post(f"/api/tasks/{task_id}/cancel/") for task_id in (bobs, NOBODYS, "x", "%00", "*")
+    ]
+    assert {(answer.status, answer.text) for answer in answers} == {
+        (404, '{"detail":"No Task matches the given query.","code":"not_found"}')
+    }
+    assert rows() == before
+
+
+def test_an_id_in_capitals_is_the_same_id(ann: Api) -> None:
+    task = ann.created()
+    assert cancel(ann, {"id": task["id"].upper()}).json["id"] == task["id"]
+
+
+def test_the_path_without_its_slash_cancels_as_well(ann: Api) -> None:
+    task = ann.created()
+    assert ann.post(f"/api/tasks/{task['id']}/cancel").json["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"no JSON", b"x" * 70_000])
+def test_what_comes_as_its_body_does_not_matter(ann: Api, raw: bytes) -> None:
+    task = ann.created()
+    headers = {"Content-Type": "text/plain"}
+    path = f"/api/tasks/{task['id']}/cancel/"
+    assert ann.request("POST", path, raw=raw, headers=headers).status == 200
+
+
+@pytest.mark.parametrize(
+    ("scheduled_at", "operations"),
+    [
+        (None, ["GetItem", "TransactWriteItems"]),
+        (
+            "2026-02-02T12:05",
+            ["GetItem", "TransactWriteItems", "DeleteSchedule", "UpdateItem"],
+        ),
+    ],
+    ids=["at once", "scheduled"],
+)
+def test_a_cancel_makes_no_more_aws_calls_than_it_needs(
+    ann: Api, calls: Calls, scheduled_at: str | None, operations: list[str]
+) -> None:
+    task = ann.created(scheduled_at=scheduled_at)
+    calls.clear()
+    cancel(ann, task)
+    assert calls.operations == operations
+
+
+def test_a_cancel_deletes_the_one_shot_by_its_name(ann: Api, calls: Calls) -> None:
+    task = ann.created(scheduled_at="2026-02-02T12:05")
+    cancel(ann, task)
+    (deleted,) = calls.of("DeleteSchedule")
+    assert (deleted["Name"], deleted["GroupName"]) == (f"task-{task['id']}", "tasks-test")
+
+
+def test_a_one_shot_that_is_gone_already_is_as_good(
+    ann: Api, lambdas: Lambdas, calls: Calls, clock: Clock, fail: Fail
+) -> None:
+    fail("DeleteSchedule", refusal("ResourceNotFoundException"))
+    task = ann.created(scheduled_at="2026-02-02T12:05")
+    assert cancel(ann, task).status == 200
+    calls.clear()
+    clock.advance(seconds=46)
+    lambdas.sweep()
+    assert set(calls.operations) == {"Query"}
+
+
+@pytest.mark.parametrize("error", [OUTAGE, refusal("ThrottlingException"), refusal("Refused")])
+def test_a_one_shot_that_could_not_be_deleted_is_deleted_by_the_sweeper(
+    ann: Api,
+    lambdas: Lambdas,
+    schedules: Callable[[], list[str]],
+    clock: Clock,
+    fail: Fail,
+    error: Exception,
+) -> None:
+    task = ann.created(scheduled_at="2026-02-02T12:30")
+    fail("DeleteSchedule", error, times=1)
+    answer = cancel(ann, task)
+    assert (answer.status, answer.json["status"]) == (200, "cancelled")
+    assert schedules() == [f"task-{task['id']}"]
+    clock.advance(seconds=46)
+    lambdas.sweep()
+    assert schedules() == []
+    assert ann.task(task["id"]) == answer.json
+
+
+def test_a_row_that_could_not_be_released_does_not_fail_the_cancel(ann: Api, fail: Fail) -> None:
+    task = ann.created(scheduled_at="2026-02-02T12:30")
+    fail("UpdateItem", OUTAGE)
+    assert cancel(ann, task).status == 200
+
+
+def test_a_table_that_is_down_is_a_503_and_the_task_stays(
+    ann: Api, rows: Rows, schedules: Callable[[], list[str]], fail: Fail
+) -> None:
+    task = ann.created(scheduled_at="2026-02-02T12:30")
+    before = rows()
+    fail("TransactWriteItems", OUTAGE, times=1)
+    assert cancel(ann, task).status == 503
+    assert rows() == before
+    assert schedules() == [f"task-{task['id']}"]
+    assert cancel(ann, task).status == 200
+
+
+def test_a_cancel_whose_answer_was_lost_takes_effect_once(
+    ann: Api,
+    rows: Rows,
+    lambdas: Lambdas,
+    clock: Clock,
+    schedules: Callable[[], list[str]],
+    fail: Fail,
+) -> None:
+    task = ann.created(scheduled_at="2026-02-02T12:30")
+    fail("TransactWriteItems", OUTAGE, after=True, times=1)
+    assert cancel(ann, task).status == 503
+    assert cancel(ann, task).status == 200
+    assert counters(rows, ann) == {"cancelled": 1}
+    clock.advance(seconds=46)
+    lambdas.sweep()
+    assert schedules() == []
+
+
+def test_a_task_taken_up_meanwhile_is_cancelled_nevertheless(
+    ann: Api, lambdas: Lambdas, rows: Rows, before_next: Callable[..., None]
+) -> None:
+    task = ann.created("countdown")
+    before_next("TransactWriteItems", lambdas.work_off)
+    answer = cancel(ann, task)
+    assert answer.status == 200
+    assert (answer.json["status"], answer.json["attempts"]) == ("cancelled", 1)
+    assert counters(rows, ann) == {"cancelled": 1}
+
+
+def test_a_task_finished_meanwhile_is_a_conflict(
+    ann: Api, lambdas: Lambdas, rows: Rows, before_next: Callable[..., None]
+) -> None:
+    task = ann.created()
+    before_next("TransactWriteItems", lambdas.work_off)
+    answer = cancel(ann, task)
+    assert (answer.status, answer.json["task"]["status"]) == (409, "success")
+    assert counters(rows, ann) == {"success": 1}
+
+
+def test_a_task_cancelled_meanwhile_is_cancelled_once(
+    ann: Api, rows: Rows, before_next: Callable[..., None]
+) -> None:
+    task = ann.created(scheduled_at="2026-02-02T12:30")
+    before_next("TransactWriteItems", lambda: cancel(ann, task))
+    answer = cancel(ann, task)
+    assert (answer.status, answer.json["status"]) == (200, "cancelled")
+    assert counters(rows, ann) == {"cancelled": 1}
+
+
+def test_a_worker_that_finishes_after_the_cancel_changes_nothing(
+    ann: Api, lambdas: Lambdas, rows: Rows, before_next: Callable[..., None]
+) -> None:
+    task = ann.created()
+    answers: list[Answer] = []
+    before_next("TransactWriteItems", lambda: answers.append(cancel(ann, task)))
+    assert lambdas.work_off() == []
+    assert [answer.status for answer in answers] == [200]
+    assert ann.task(task["id"]) == answers[0].json
+    assert answers[0].json["result"] is None
+    assert counters(rows, ann) == {"cancelled": 1}
+
+
+def test_a_worker_that_comes_after_the_cancel_changes_nothing(
+    ann: Api, lambdas: Lambdas, rows: Rows, before_next: Callable[..., None]
+) -> None:
+    task = ann.created()
+    before_next("UpdateItem", lambda: cancel(ann, task))
+    assert lambdas.work_off() == []
+    shown = ann.task(task["id"])
+    assert (shown["status"], shown["attempts"]) == ("cancelled", 0)
+    assert counters(rows, ann) == {"cancelled": 1}
+
+
+def test_a_worker_that_waits_after_the_cancel_brings_nothing_back(
+    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls, before_next: Callable[..., None]
+) -> None:
+    task = ann.created("countdown")
+    claim_and_wait = [lambda: None, lambda: cancel(ann, task)]
+    before_next("UpdateItem", *claim_and_wait)
+    lambdas.work_off()
+    assert ann.task(task["id"])["status"] == "cancelled"
+    assert lambdas.sent() == []
+    assert counters(rows, ann) == {"cancelled": 1}
+
+
+def test_a_task_cancelled_while_it_is_dispatched_leaves_a_message_that_does_nothing(
+    ann: Api, lambdas: Lambdas, rows: Rows, before_next: Callable[..., None]
+) -> None:
+    def cancel_the_newest() -> None:
+        cancel(ann, ann.get("/api/tasks/").json["results"][0])
+
+    before_next("SendMessage", cancel_the_newest)
+    task = ann.created()
+    assert lambdas.work_off() == []
+    assert ann.task(task["id"])["status"] == "cancelled"
+    assert counters(rows, ann) == {"cancelled": 1}
+
+
+def test_a_task_cancelled_before_its_one_shot_is_created_leaves_none(
+    ann: Api,
+    lambdas: Lambdas,
+    clock: Clock,
+    schedules: Callable[[], list[str]],
+    before_next: Callable[..., None],
+) -> None:
+    def cancel_the_newest() -> None:
+        cancel(ann, ann.get("/api/tasks/").json["results"][0])
+
+    before_next("CreateSchedule", cancel_the_newest)
+    ann.created(scheduled_at="2026-02-02T13:00")
+    clock.advance(seconds=46)
+    lambdas.sweep()
+    assert schedules() == []
+
+
+def test_a_task_that_never_holds_still_is_a_503(
+    ann: Api, rows: Rows, before_next: Callable[..., None]
+) -> None:
+    from chalicelib.models import Task
+
+    task = ann.created()
+    row = Task(f"user#{ann.user_id}", f"task#{task['id']}")
+    before_next("TransactWriteItems", *[lambda: row.update([Task.attempts.add(1)])] * 9)
+    answer = cancel(ann, task)
+    assert (answer.status, answer.json["code"]) == (503, "unavailable")
+    assert counters(rows, ann) == {"active": 1}

@@ -1,0 +1,444 @@
+"""GET /api/tasks/: pages, filters, counts, links and what they cost."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from app import app
+from chalicelib.models import Task, User
+from tests.integration.conftest import Api, Calls, Clock, Lambdas
+
+HOST = "http://api.test"
+INVALID_PAGE = {"detail": "Invalid page.", "code": "not_found"}
+
+
+@pytest.fixture
+def finish(clock: Clock) -> Any:
+    """`finish(ann, 45)`: so many tasks of hers, done, a second apart; their ids, newest first.
+
+    They are stored as the worker leaves them: creating and running them all would take long.
+    """
+
+    def finish(user: Api, number: int) -> list[str]:
+        tasks = []
+        for _ in range(number):
+            stamp = f"{int(clock.now.timestamp() * 1000):012x}"
+            task = Task.new(
+                user.user_id,
+                f"{stamp[:8]}-{stamp[8:]}-7000-8000-000000000000",
+                task_type="sum",
+                input_data='{"values":[16]}',
+                scheduled_at=None,
+                now=clock.now,
+            )
+            task.status, task.status_key, task.result = "success", f"success#{task.task_id}", "16"
+            task.watch = task.watch_at = None
+            tasks.append(task)
+            clock.advance(seconds=1)
+        with Task.batch_write() as batch:
+            for task in tasks:
+                batch.save(task)
+        User(f"user#{user.user_id}", "user").update([User.success.add(number)])
+        return [task.task_id for task in reversed(tasks)]
+
+    return finish
+
+
+def page(user: Api, link: str = "/api/tasks/") -> Any:
+    answer = user.get(link.removeprefix(HOST))
+    assert answer.status == 200, answer.text
+    return answer.json
+
+
+def ids_of(shown: Any) -> list[str]:
+    return [task["id"] for task in shown["results"]]
+
+
+def walk(user: Api, shown: Any, direction: str) -> list[list[str]]:
+    """Follow `next` or `previous` to its end; return the ids of each page on the way."""
+    pages = []
+    while shown[direction]:
+        shown = page(user, shown[direction])
+        pages.append(ids_of(shown))
+    return pages
+
+
+def test_a_list_without_tasks_is_empty(ann: Api) -> None:
+    assert page(ann) == {"count": 0, "next": None, "previous": None, "results": []}
+
+
+def test_a_list_has_its_fields_in_order(ann: Api) -> None:
+    assert list(page(ann)) == ["count", "next", "previous", "results"]
+
+
+def test_tasks_are_listed_as_they_are_shown_and_newest_first(ann: Api, clock: Clock) -> None:
+    older = ann.created()
+    clock.advance(microseconds=1)
+    newer = ann.created(scheduled_at="2026-02-02T12:05")
+    assert page(ann)["results"] == [newer, older]
+
+
+def test_what_was_created_is_in_the_very_next_list(ann: Api) -> None:
+    for number in range(1, 6):
+        task = ann.created()
+        shown = page(ann)
+        assert shown["count"] == number
+        assert task["id"] in ids_of(shown)
+
+
+@pytest.mark.parametrize(("number", "has_next"), [(20, False), (21, True)])
+def test_a_page_has_20_tasks(ann: Api, finish: Any, number: int, has_next: bool) -> None:
+    ids = finish(ann, number)
+    shown = page(ann)
+    assert (shown["count"], ids_of(shown), bool(shown["next"])) == (number, ids[:20], has_next)
+
+
+@pytest.fixture
+def of_every_status(ann: Api, lambdas: Lambdas, clock: Clock) -> dict[str, list[str]]:
+    """Ann's tasks by status, newest first: two of each that is finished, and of started one."""
+    ids: dict[str, list[str]] = {}
+
+    def note(status: str, task: dict[str, Any]) -> None:
+        ids.setdefault(status, []).insert(0, task["id"])
+        clock.advance(seconds=1)
+
+    for _ in range(2):
+        note("success", ann.created())
+        lambdas.work_off()
+        note("failure", ann.created())
+        lambdas.bury(lambdas.sent()[-1]["MessageBody"])
+        task = ann.created(scheduled_at="2026-02-02T12:05")
+        ann.post(f"/api/tasks/{task['id']}/cancel/")
+        note("cancelled", task)
+    lambdas.sent()
+    note("started", ann.created("countdown"))
+    lambdas.work_off()
+    note("pending", ann.created())
+    note("pending", ann.created(scheduled_at="2026-03-01"))
+    return ids
+
+
+def test_every_status_has_its_own_list_and_count(
+    ann: Api, of_every_status: dict[str, list[str]]
+) -> None:
+    for status, ids in of_every_status.items():
+        shown = page(ann, f"/api/tasks/?status={status}")
+        assert (shown["count"], ids_of(shown)) == (len(ids), ids), status
+        assert {task["status"] for task in shown["results"]} == {status}
+
+
+def test_the_whole_list_counts_every_status(
+    ann: Api, of_every_status: dict[str, list[str]]
+) -> None:
+    everything = sorted((one for ids in of_every_status.values() for one in ids), reverse=True)
+    for query in ("", "?status=", "?page=", "?x=1"):
+        shown = page(ann, f"/api/tasks/{query}")
+        assert (shown["count"], ids_of(shown)) == (9, everything)
+
+
+def test_a_status_that_nobody_is_in_is_an_empty_list(ann: Api) -> None:
+    for status in ("pending", "started", "success", "failure", "cancelled"):
+        for query in ("", "&page=1", "&page=last"):
+            assert page(ann, f"/api/tasks/?status={status}{query}") == {
+                "count": 0,
+                "next": None,
+                "previous": None,
+                "results": [],
+            }
+
+
+UNKNOWN_STATUSES = {
+    "zz": "zz",
+    "Pending": "Pending",
+    "pending%20": "pending ",
+    "{ge}": "{ge}",
+    "%00": "\x00",
+    "task%23": "task#",
+    "pending&status=zz": "zz",
+}
+
+
+def test_an_unknown_status_is_refused(ann: Api, calls: Calls) -> None:
+    for query, status in UNKNOWN_STATUSES.items():
+        answer = ann.get(f"/api/tasks/?status={query}")
+        reason = f"Select a valid choice. {status} is not one of the available choices."
+        assert (answer.status, answer.json) == (400, {"status": [reason]})
+    assert calls == []
+
+
+def test_next_walks_through_all_tasks_and_previous_back(ann: Api, finish: Any) -> None:
+    ids = finish(ann, 45)
+    first = page(ann)
+    onwards = walk(ann, first, "next")
+    assert [ids_of(first), *onwards] == [ids[:20], ids[20:40], ids[40:]]
+    last = page(ann, "/api/tasks/?page=last")
+    assert walk(ann, last, "previous") == [ids[20:40], ids[:20]]
+
+
+def test_a_walk_repeats_and_skips_nothing_while_new_tasks_arrive(
+    ann: Api, finish: Any, clock: Clock
+) -> None:
+    ids = finish(ann, 45)
+    shown = page(ann)
+    seen = ids_of(shown)
+    visited = [shown]
+    while shown["next"]:
+        ann.created()
+        clock.advance(seconds=1)
+        shown = page(ann, shown["next"])
+        visited.append(shown)
+        seen += ids_of(shown)
+    assert seen == ids
+    assert [one["count"] for one in visited] == [45, 46, 47]
+    back: list[list[str]] = []
+    while shown["previous"]:
+        ann.created()
+        shown = page(ann, shown["previous"])
+        back.append(ids_of(shown))
+    assert back == [ids[20:40], ids[:20]]
+
+
+def test_a_walk_through_one_status_repeats_and_skips_nothing(ann: Api, finish: Any) -> None:
+    ids = finish(ann, 22)
+    task = ann.created()
+    ann.post(f"/api/tasks/{task['id']}/cancel/")
+    ids = finish(ann, 1) + ids
+    first = page(ann, "/api/tasks/?status=success")
+    finish(ann, 2)
+    assert [ids_of(first), *walk(ann, first, "next")] == [ids[:20], ids[20:]]
+    second = page(ann, first["next"])
+    assert walk(ann, second, "previous") == [ids[:20]]
+
+
+def test_a_page_may_be_asked_for_by_its_number(ann: Api, finish: Any) -> None:
+    ids = finish(ann, 45)
+    pages = {"1": ids[:20], "2": ids[20:40], "3": ids[40:], "last": ids[40:], "%203%20": ids[40:]}
+    assert {name: ids_of(page(ann, f"/api/tasks/?page={name}")) for name in pages} == pages
+    filtered = {
+        name: ids_of(page(ann, f"/api/tasks/?page={name}&status=success")) for name in pages
+    }
+    assert filtered == pages
+
+
+def test_links_lead_on_from_a_page_asked_for_by_its_number(ann: Api, finish: Any) -> None:
+    ids = finish(ann, 65)
+    for number in ("2", "3"):
+        shown = page(ann, f"/api/tasks/?page={number}")
+        finish(ann, 1)
+        around = [ids_of(page(ann, shown[way])) for way in ("previous", "next")]
+        start = ids.index(ids_of(shown)[0])
+        assert around == [ids[max(start - 20, 0) : start], ids[start + 20 : start + 40]]
+
+
+def test_a_page_that_is_not_there_is_invalid(ann: Api, finish: Any) -> None:
+    finish(ann, 21)
+    numbers = ["0", "-1", "abc", "1.0", "3", "9" * 20, "9" * 5000, "Last", "%00", "1e0", "None"]
+    for number in numbers:
+        answer = ann.get(f"/api/tasks/?page={number}")
+        assert (number, answer.status, answer.json) == (number, 404, INVALID_PAGE)
+
+
+def test_a_page_beyond_a_filtered_list_is_invalid(ann: Api, finish: Any) -> None:
+    finish(ann, 21)
+    ann.created()
+    for query in ("status=success&page=3", "status=cancelled&page=2", "status=pending&page=2"):
+        answer = ann.get(f"/api/tasks/?{query}")
+        assert (answer.status, answer.json) == (404, INVALID_PAGE)
+
+
+def test_links_are_absolute_and_keep_the_other_parameters(ann: Api, finish: Any) -> None:
+    finish(ann, 45)
+    first = page(ann, "/api/tasks/?x=%C3%A9+%26&x=2&status=success")
+    kept = f"{HOST}/api/tasks/?x=%C3%A9+%26&x=2&status=success"
+    assert first["next"].startswith(f"{kept}&page=2&cursor=")
+    assert first["previous"] is None
+    second = page(ann, first["next"])
+    assert second["next"].startswith(f"{kept}&page=3&cursor=")
+    assert second["previous"].startswith(f"{kept}&cursor=")
+    third = page(ann, second["next"])
+    assert third["previous"].startswith(f"{kept}&page=2&cursor=")
+    assert third["next"] is None
+
+
+def test_links_go_where_the_request_went(ann: Api, finish: Any) -> None:
+    finish(ann, 21)
+    headers = {"Host": "tasks.example.org", "X-Forwarded-Proto": "https"}
+    answer = ann.get("/api/tasks", headers=headers)
+    assert answer.json["next"].startswith("https://tasks.example.org/api/tasks/?page=2&cursor=")
+
+
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/tasks/"])
+def test_links_have_the_stage_of_api_gateway(ann: Api, finish: Any, path: str) -> None:
+    finish(ann, 21)
+    event = {
+        "requestContext": {
+            "httpMethod": "GET",
+            "resourcePath": "/api/tasks",
+            "path": f"/api-stage{path}",
+            "requestId": "of-api-gateway",
+        },
+        "headers": {
+            "Host": "abc.execute-api.us-east-1.amazonaws.com",
+            "X-Forwarded-Proto": "https",
+            "Authorization": f"Bearer {ann.token}",
+        },
+        "multiValueQueryStringParameters": {"status": ["success"]},
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    answer = app(event, None)
+    assert answer["headers"]["X-Request-Id"] == "of-api-gateway"
+    base = "https://abc.execute-api.us-east-1.amazonaws.com/api-stage/api/tasks/"
+    assert json.loads(answer["body"])["next"].startswith(f"{base}?status=success&page=2&cursor=")
+
+
+def cursor_of(link: str) -> str:
+    return link.partition("cursor=")[2]
+
+
+def test_a_cursor_that_was_tampered_with_is_an_invalid_page(
+    ann: Api, finish: Any, calls: Calls
+) -> None:
+    finish(ann, 21)
+    good = cursor_of(page(ann)["next"])
+    before = len(calls)
+    tampered = ["x", "!", "%00", "%C3%A9", good[:-1], good[1:], good + "A", good * 2, "=" * 8]
+    for cursor in tampered:
+        answer = ann.get(f"/api/tasks/?page=2&cursor={cursor}")
+        assert (cursor, answer.status, answer.json) == (cursor, 404, INVALID_PAGE)
+    assert calls[before:] == []
+
+
+def test_a_cursor_is_taken_only_as_it_was_given(ann: Api, finish: Any) -> None:
+    finish(ann, 21)
+    good = cursor_of(page(ann)["next"])
+    for cursor in (f"{good}!!!!", f"{good}%3D", f"{good}%20", f"C{good[1:]}", f"_{good[1:]}"):
+        answer = ann.get(f"/api/tasks/?page=2&cursor={cursor}")
+        assert (cursor, answer.status, answer.json) == (cursor, 404, INVALID_PAGE)
+
+
+def test_a_page_number_beside_a_cursor_may_have_any_size(ann: Api, finish: Any) -> None:
+    finish(ann, 45)
+    cursor = cursor_of(page(ann)["next"])
+    answer = ann.get(f"/api/tasks/?page={'9' * 4300}&cursor={cursor}")
+    assert answer.status in (200, 404)
+
+
+def test_a_page_of_zero_is_invalid_beside_a_cursor_too(ann: Api, finish: Any) -> None:
+    finish(ann, 21)
+    cursor = cursor_of(page(ann)["next"])
+    for number in ("0", "abc", "-1"):
+        answer = ann.get(f"/api/tasks/?page={number}&cursor={cursor}")
+        assert (answer.status, answer.json) == (404, INVALID_PAGE)
+
+
+@pytest.fixture
+def cost(ann: Api, calls: Calls) -> Any:
+    """`cost("?page=2")`: the AWS calls that a list makes."""
+
+    def cost(query: str) -> list[str]:
+        before = len(calls)
+        ann.get(f"/api/tasks/{query.removeprefix(f'{HOST}/api/tasks/')}")
+        return calls.operations[before:]
+
+    return cost
+
+
+COSTS = {
+    "": ["Query"],
+    "?status=pending": ["Query"],
+    "?status=started": ["Query"],
+    "?status=success": ["Query", "GetItem"],
+    "?status=failure": ["Query", "GetItem"],
+    "?status=cancelled": ["Query", "GetItem"],
+    "?page=last": ["GetItem", "Query"],
+    "?page=last&status=success": ["GetItem", "Query"],
+    "?page=99": ["GetItem"],
+    "?page=0": [],
+    "?page=abc": [],
+    "?cursor=x": [],
+    "?status=zz": [],
+}
+
+
+@pytest.mark.parametrize("number", [1, 61])
+def test_a_list_costs_the_same_however_many_tasks_there_are(
+    ann: Api, finish: Any, cost: Any, number: int
+) -> None:
+    finish(ann, number)
+    assert {query: cost(query) for query in COSTS} == COSTS
+
+
+def test_a_page_further_on_costs_two_calls(ann: Api, finish: Any, cost: Any) -> None:
+    finish(ann, 61)
+    assert [cost(f"?page={number}") for number in (2, 3, 4)] == [["GetItem", "Query"]] * 3
+    second = page(ann, page(ann)["next"])
+    assert cost(second["next"]) == ["Query", "GetItem"]
+    assert cost(second["previous"]) == ["Query", "GetItem"]
+
+
+def test_every_read_is_consistent(
+    ann: Api, of_every_status: dict[str, list[str]], finish: Any, calls: Calls
+) -> None:
+    finish(ann, 21)
+    before = len(calls)
+    second = page(ann, page(ann)["next"])
+    page(ann, second["previous"])
+    for query in COSTS:
+        ann.get(f"/api/tasks/{query}")
+    ann.get(f"/api/tasks/{of_every_status['success'][0]}/")
+    reads = calls[before:]
+    assert {operation for operation, _ in reads} == {"Query", "GetItem"}
+    assert all(parameters["ConsistentRead"] is True for _, parameters in reads)
+
+
+def test_a_page_reads_no_more_rows_than_it_shows(ann: Api, finish: Any, calls: Calls) -> None:
+    finish(ann, 45)
+    before = len(calls)
+    first = page(ann)
+    page(ann, page(ann, first["next"])["previous"])
+    page(ann, "/api/tasks/?status=success")
+    page(ann, "/api/tasks/?page=last")
+    limits = [parameters["Limit"] for name, parameters in calls[before:] if name == "Query"]
+    assert limits == [22, 21, 20, 21, 5]
+
+
+def test_the_filter_reads_the_index_of_the_status(ann: Api, calls: Calls) -> None:
+    for status in ("pending", "started", "success", "failure", "cancelled"):
+        page(ann, f"/api/tasks/?status={status}")
+    assert {query["IndexName"] for query in calls.of("Query")} == {"by_status"}
+
+
+def test_a_task_that_is_taken_up_during_the_read_is_listed_once(
+    ann: Api, lambdas: Lambdas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann.created("countdown")
+    original = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def twice(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
+        answer = original(client, operation, parameters)
+        if operation == "Query":
+            lambdas.work_off()
+            monkeypatch.setattr(BaseClient, "_make_api_call", original)
+            answer["Items"] += original(client, operation, parameters)["Items"]
+            answer["Count"] = len(answer["Items"])
+        return answer
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", twice)
+    assert page(ann, "/api/tasks/?status=started")["count"] == 1
+
+
+def test_a_head_of_a_list_has_no_body(ann: Api) -> None:
+    ann.created()
+    answer = ann.request("HEAD", "/api/tasks/")
+    assert (answer.status, answer.text) == (200, "")
+
+
+def test_the_list_of_a_user_who_was_deleted_is_not_found(ann: Api) -> None:
+    User(f"user#{ann.user_id}", "user").delete()
+    for query in ("", "?page=2", "?page=last", "?status=success"):
+        assert ann.get(f"/api/tasks/{query}").json["code"] == "user_not_found"

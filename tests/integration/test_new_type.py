@@ -1,0 +1,71 @@
+"""A new task type is one new file; no other is edited."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chalicelib import task_types
+from tests.integration.conftest import Api, Lambdas
+
+FILE = '''\
+"""The task type `repeat`: says a word again and again."""
+
+from pydantic import Field
+
+from chalicelib.task_types import Run, TaskInput, task_type
+
+
+class Input(TaskInput):
+    word: str
+    times: int = Field(ge=1, le=10)
+
+
+@task_type("repeat", Input)
+def repeat(given: Input, run: Run) -> str:
+    """Repeats a word up to ten times."""
+    return " ".join([given.word] * given.times)
+'''
+
+
+@pytest.fixture(autouse=True)
+def _repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    (tmp_path / "repeat.py").write_text(FILE)
+    monkeypatch.setattr(task_types, "__path__", [*task_types.__path__, str(tmp_path)])
+    task_types.discover()
+    yield
+    del task_types._types["repeat"]
+    del sys.modules["chalicelib.task_types.repeat"]
+    del task_types.repeat
+
+
+def test_a_task_of_a_new_type_runs(ann: Api, lambdas: Lambdas) -> None:
+    task = ann.created("repeat", input_data={"word": "ja", "times": 3})
+    assert lambdas.work_off() == []
+    ended = ann.task(task["id"])
+    assert (ended["status"], ended["result"]) == ("success", "ja ja ja")
+
+
+def test_the_input_of_a_new_type_is_checked(ann: Api) -> None:
+    answer = ann.create("repeat", input_data={"word": 5, "times": 11, "loud": True})
+    assert answer.status == 400
+    assert answer.json == {
+        "input_data": {
+            "word": ["Not a valid string."],
+            "times": ["Ensure this value is less than or equal to 10."],
+            "loud": ["Unknown field."],
+        }
+    }
+
+
+def test_a_new_type_is_listed_with_its_schema(api: Api) -> None:
+    listed = api.get("/api/task-types/")
+    assert listed.status == 200
+    assert '"repeat"' in listed.text
+    assert "Repeats a word up to ten times." in listed.text
+    assert '"maximum":10' in listed.text
+
+
+def test_openapi_knows_a_new_type(api: Api) -> None:
+    assert '"repeat"' in api.get("/api/openapi.json").text

@@ -1,0 +1,347 @@
+"""`scheduled_at`: which times are taken, and what makes the task start at its time."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib import moscow, security
+from tests import cloud
+from tests.integration.conftest import NOON, Api, Calls, Clock, Lambdas
+from tests.integration.tools import OUTAGE, Fail, refusal
+
+NO_TIME = (
+    "Datetime has wrong format. Use one of these formats instead: "
+    "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+)
+PAST = "The time must not be in the past."
+TOO_FAR = "The time must be at most 365 days ahead."
+OUT_OF_RANGE = "Datetime value out of range."
+TWO_TIMES = "The request says two different times."
+
+
+def taken(user: Api, scheduled_at: object) -> str:
+    """Create a task for a time, cancel it, and return the time that it was for."""
+    task = user.created(scheduled_at=scheduled_at)
+    user.post(f"/api/tasks/{task['id']}/cancel/")
+    shown: str = task["scheduled_at"]
+    return shown
+
+
+def reasons(user: Api, scheduled_at: object) -> list[str]:
+    """Create a task for a time that must be refused, and return why it was."""
+    answer = user.create(scheduled_at=scheduled_at)
+    assert answer.status == 400, (scheduled_at, answer.text)
+    assert list(answer.json) == ["scheduled_at"]
+    found: list[str] = answer.json["scheduled_at"]
+    return found
+
+
+def in_moscow(**ahead: float) -> str:
+    return (NOON + timedelta(**ahead)).astimezone(moscow.ZONE).isoformat()
+
+
+def stay_signed_in(user: Api, clock: Clock) -> None:
+    user.token = security.issue_token(security.ACCESS, user.user_id, clock.now)
+
+
+def test_a_time_without_an_offset_is_moscow_time(ann: Api) -> None:
+    times = {
+        "2026-02-20 15:30:00": "2026-02-20T15:30:00+03:00",
+        "2026-02-20T15:30:00": "2026-02-20T15:30:00+03:00",
+        "2026-02-20 15:30": "2026-02-20T15:30:00+03:00",
+        "2026-02-20T15:30": "2026-02-20T15:30:00+03:00",
+        "2026-02-20": "2026-02-20T00:00:00+03:00",
+        "2026-02-28T23:59:59": "2026-02-28T23:59:59+03:00",
+    }
+    assert {time: taken(ann, time) for time in times} == times
+
+
+def test_a_time_with_an_offset_is_converted(ann: Api) -> None:
+    times = {
+        "2026-02-20T12:30:00Z": "2026-02-20T15:30:00+03:00",
+        "2026-02-20 12:30Z": "2026-02-20T15:30:00+03:00",
+        "2026-02-20T15:30:00+03:00": "2026-02-20T15:30:00+03:00",
+        "2026-02-20T22:00:00+0300": "2026-02-20T22:00:00+03:00",
+        "2026-02-20T22:00:00-05:00": "2026-02-21T06:00:00+03:00",
+        "2026-02-21T02:15:00+05:45": "2026-02-20T23:30:00+03:00",
+        "2026-02-20T00:00:00-23:59": "2026-02-21T02:59:00+03:00",
+    }
+    assert {time: taken(ann, time) for time in times} == times
+
+
+@pytest.mark.parametrize("time", ["2026-2-3 9:05", "2026-02-03 09:05 +03:00", "2026-2-3T9:5:00Z"])
+def test_what_django_rest_framework_reads_beyond_iso_8601_is_read(ann: Api, time: str) -> None:
+    assert ann.create(scheduled_at=time).status == 201
+
+
+def test_a_fraction_of_a_second_is_rounded_up(ann: Api) -> None:
+    times = {
+        "2026-02-20T15:30:00.000001": "2026-02-20T15:30:01+03:00",
+        "2026-02-20T15:30:00.5Z": "2026-02-20T18:30:01+03:00",
+        "2026-02-20T15:30:59.999999": "2026-02-20T15:31:00+03:00",
+        "2026-02-28T23:59:59.1+03:00": "2026-03-01T00:00:00+03:00",
+        "2026-02-20T15:30:00.000": "2026-02-20T15:30:00+03:00",
+    }
+    assert {time: taken(ann, time) for time in times} == times
+
+
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        ("2026-02-20T15:30:00.0000001", "2026-02-20T15:30:01+03:00"),
+        ("2026-02-20T15:30:00+03:00:00.5", "2026-02-20T15:30:00+03:00"),
+    ],
+    ids=["beyond microseconds", "in the offset"],
+)
+def test_a_fraction_that_hides_is_rounded_up_too(ann: Api, time: str, shown: str) -> None:
+    assert taken(ann, time) == shown
+
+
+def test_null_is_at_once(ann: Api, lambdas: Lambdas) -> None:
+    task = ann.created(scheduled_at=None)
+    assert task["scheduled_at"] is None
+    lambdas.work_off()
+    assert ann.task(task["id"])["status"] == "success"
+
+
+NO_TIMES: list[object] = [
+    "",
+    " ",
+    "now",
+    "null",
+    "15:30",
+    "2026-02-30",
+    "2026-02-30T10:00:00",
+    "2026-13-01T10:00:00",
+    "2026-02-20T25:00:00",
+    "2026-02-20T15:60:00",
+    "2026-02-20T15:30:00+25:00",
+    "20.02.2026 15:30",
+    "1771590600",
+    "10000-01-01T00:00:00",
+    "\u0662\u0660\u0662\u0666-02-20T15:30",
+    "9" * 5000,
+    1771590600,
+    1.5,
+    -1,
+    0,
+    True,
+    False,
+    [],
+    ["2026-02-20T15:30"],
+    {},
+    {"now": True},
+]
+
+
+def test_what_is_no_time_is_refused(ann: Api) -> None:
+    for time in NO_TIMES:
+        assert reasons(ann, time) == [NO_TIME]
+
+
+def test_a_time_in_the_past_is_refused(ann: Api) -> None:
+    for time in ("2026-02-02T11:59:59", "2026-02-02T08:59:58.9Z", "2020-01-01"):
+        assert reasons(ann, time) == [PAST]
+
+
+def test_this_very_moment_is_not_past(ann: Api) -> None:
+    assert taken(ann, "2026-02-02T12:00:00") == "2026-02-02T12:00:00+03:00"
+
+
+def test_a_time_may_be_365_days_ahead(ann: Api) -> None:
+    assert taken(ann, "2027-02-02T12:00:00") == "2027-02-02T12:00:00+03:00"
+
+
+def test_a_time_more_than_365_days_ahead_is_refused(ann: Api) -> None:
+    for time in ("2027-02-02T12:00:00.000001", "2027-02-02T12:00:01", "9999-12-31T23:59:59"):
+        assert reasons(ann, time) == [TOO_FAR]
+
+
+def test_a_time_beyond_what_there_is_is_refused(ann: Api) -> None:
+    for time in (
+        "9999-12-31T23:59:59-10:00",
+        "0001-01-01T00:00:00",
+        "0001-01-01T00:00:00+14:00",
+    ):
+        assert reasons(ann, time) == [OUT_OF_RANGE]
+
+
+def test_a_refused_time_leaves_nothing_behind(ann: Api, calls: Calls) -> None:
+    for time in ("2026-02-30", "2020-01-01", "2030-01-01", 5, ""):
+        reasons(ann, time)
+    assert calls == []
+
+
+def test_older_clients_have_the_time_in_their_input(ann: Api, calls: Calls) -> None:
+    input_data = {"a": 1, "b": 2, "scheduled_at": "2026-02-20 15:30:00"}
+    task = ann.created(input_data=input_data)
+    assert task["scheduled_at"] == "2026-02-20T15:30:00+03:00"
+    assert task["input_data"] == input_data
+    assert len(calls.of("CreateSchedule")) == 1
+
+
+def test_a_task_with_the_time_in_its_input_runs(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
+    task = ann.created(input_data={"a": 1, "b": 2, "scheduled_at": "2026-02-02 12:05:00"})
+    (message,) = lambdas.sent()
+    clock.advance(minutes=5)
+    lambdas.work(message["MessageBody"])
+    assert ann.task(task["id"])["result"] == 3
+
+
+@pytest.mark.parametrize("inner", ["2026-02-20 15:30:00", "2026-02-20T12:30:00Z"])
+def test_the_same_time_in_both_places_is_taken(ann: Api, inner: str) -> None:
+    input_data = {"values": [1], "scheduled_at": inner}
+    task = ann.created(input_data=input_data, scheduled_at="2026-02-20T15:30:00+03:00")
+    assert task["scheduled_at"] == "2026-02-20T15:30:00+03:00"
+
+
+def test_null_in_both_places_is_at_once(ann: Api) -> None:
+    task = ann.created(input_data={"values": [1], "scheduled_at": None}, scheduled_at=None)
+    assert task["scheduled_at"] is None
+
+
+DIFFERENT: list[tuple[object, object, str]] = [
+    ("2026-02-20 15:30:00", "2026-02-20 15:30:01", TWO_TIMES),
+    ("2026-02-20 15:30:00", "2026-02-20T15:30:00Z", TWO_TIMES),
+    ("2026-02-20 15:30:00", None, TWO_TIMES),
+    (None, "2026-02-20 15:30:00", TWO_TIMES),
+    ("2026-02-20 15:30:00", "x", NO_TIME),
+    ("x", "2026-02-20 15:30:00", NO_TIME),
+    (5, 5, NO_TIME),
+]
+
+
+def test_two_places_that_differ_are_refused(ann: Api, calls: Calls) -> None:
+    for outer, inner, reason in DIFFERENT:
+        answer = ann.create(input_data={"values": [1], "scheduled_at": inner}, scheduled_at=outer)
+        assert (answer.status, answer.json) == (400, {"scheduled_at": [reason]})
+    assert calls == []
+
+
+def test_a_one_shot_is_created_with_all_it_needs(ann: Api, calls: Calls) -> None:
+    task = ann.created(scheduled_at="2026-02-20 15:30:00")
+    (schedule,) = calls.of("CreateSchedule")
+    schedule.pop("ClientToken")
+    assert schedule == {
+        "Name": f"task-{task['id']}",
+        "GroupName": cloud.ENVIRONMENT["SCHEDULE_GROUP"],
+        "ScheduleExpression": "at(2026-02-20T15:29:00)",
+        "ScheduleExpressionTimezone": "Europe/Moscow",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "ActionAfterCompletion": "DELETE",
+        "Target": {
+            "Arn": cloud.ENVIRONMENT["QUEUE_ARN"],
+            "RoleArn": cloud.ENVIRONMENT["SCHEDULE_ROLE_ARN"],
+            "Input": json.dumps({"user": ann.user_id, "task": task["id"]}),
+            "DeadLetterConfig": {"Arn": cloud.ENVIRONMENT["SCHEDULE_DEAD_LETTER_ARN"]},
+        },
+    }
+
+
+def test_a_one_shot_sends_the_same_message_as_the_queue(ann: Api, calls: Calls) -> None:
+    ann.created(scheduled_at="2026-02-02T12:05")
+    (schedule,), (message,) = calls.of("CreateSchedule"), calls.of("SendMessage")
+    assert schedule["Target"]["Input"] == message["MessageBody"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "delay", "at"),
+    [
+        (0, 0, None),
+        (1, 1, "12:00:01"),
+        (61, 61, "12:01:01"),
+        (120, 120, "12:02:00"),
+        (121, 121, "12:01:01"),
+        (899, 899, "12:13:59"),
+        (900, None, "12:14:00"),
+        (901, None, "12:14:01"),
+    ],
+)
+def test_how_far_ahead_a_task_is_says_how_it_gets_its_message(
+    ann: Api, calls: Calls, seconds: int, delay: int | None, at: str | None
+) -> None:
+    ann.created(scheduled_at=in_moscow(seconds=seconds))
+    delays = [message["DelaySeconds"] for message in calls.of("SendMessage")]
+    assert delays == ([] if delay is None else [delay])
+    times = [schedule["ScheduleExpression"] for schedule in calls.of("CreateSchedule")]
+    assert times == ([] if at is None else [f"at(2026-02-02T{at})"])
+
+
+def test_a_delay_is_rounded_up(ann: Api, calls: Calls, clock: Clock) -> None:
+    clock.move_to(NOON + timedelta(seconds=0.3))
+    ann.created(scheduled_at="2026-02-02T12:00:10")
+    assert calls.of("SendMessage")[0]["DelaySeconds"] == 10
+
+
+@pytest.mark.parametrize("seconds", [60, 3600])
+def test_a_task_starts_at_its_time_and_not_before(
+    ann: Api, lambdas: Lambdas, calls: Calls, clock: Clock, seconds: int
+) -> None:
+    task = ann.created(scheduled_at=in_moscow(seconds=seconds))
+    message = calls.of("CreateSchedule")[0]["Target"]["Input"]
+    clock.move_to(NOON + timedelta(seconds=seconds - 1))
+    stay_signed_in(ann, clock)
+    assert lambdas.work(message) == []
+    assert ann.task(task["id"]) == task
+    assert calls.of("SendMessage")[-1]["DelaySeconds"] == 1
+    clock.advance(seconds=1)
+    lambdas.work(message)
+    done = ann.task(task["id"])
+    assert (done["status"], done["started_at"]) == ("success", task["scheduled_at"])
+
+
+@pytest.mark.parametrize("minutes", [5, 60])
+def test_a_one_shot_that_is_there_already_is_as_good(
+    ann: Api, lambdas: Lambdas, calls: Calls, clock: Clock, fail: Fail, minutes: int
+) -> None:
+    fail("CreateSchedule", refusal("ConflictException"))
+    ann.created(scheduled_at=in_moscow(minutes=minutes))
+    calls.clear()
+    clock.advance(seconds=46)
+    lambdas.sweep()
+    assert set(calls.operations) == {"Query"}
+
+
+def test_a_near_time_that_passes_on_the_way_needs_no_one_shot(
+    ann: Api, lambdas: Lambdas, calls: Calls, clock: Clock, fail: Fail
+) -> None:
+    fail("CreateSchedule", refusal("ValidationException"))
+    ann.created(scheduled_at="2026-02-02T12:10")
+    calls.clear()
+    clock.advance(seconds=46)
+    lambdas.sweep()
+    assert set(calls.operations) == {"Query"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OUTAGE,
+        refusal("ThrottlingException"),
+        refusal("ResourceNotFoundException"),
+        refusal("ValidationException"),
+    ],
+    ids=["outage", "throttled", "no group", "invalid"],
+)
+def test_a_one_shot_that_could_not_be_created_is_created_by_the_sweeper(
+    ann: Api, lambdas: Lambdas, schedules: Any, clock: Clock, fail: Fail, error: ClientError
+) -> None:
+    fail("CreateSchedule", error, times=1)
+    task = ann.created(scheduled_at=in_moscow(minutes=60))
+    assert schedules() == []
+    clock.advance(seconds=46)
+    lambdas.sweep()
+    assert schedules() == [f"task-{task['id']}"]
+
+
+def test_a_one_shot_whose_answer_was_lost_is_there_once(
+    ann: Api, lambdas: Lambdas, schedules: Any, clock: Clock, fail: Fail
+) -> None:
+    fail("CreateSchedule", OUTAGE, after=True, times=1)
+    task = ann.created(scheduled_at=in_moscow(minutes=60))
+    clock.advance(seconds=46)
+    lambdas.sweep()
+    assert schedules() == [f"task-{task['id']}"]

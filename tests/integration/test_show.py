@@ -1,0 +1,207 @@
+"""GET /api/tasks/{id}/: a task, whether it has changed, and when to look again."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib import security
+from tests.integration.conftest import NOON, Api, Calls, Clock, Lambdas
+
+NOBODYS = "019c1d94-8a80-7000-8000-000000000000"
+
+
+def path(task: dict[str, Any]) -> str:
+    return f"/api/tasks/{task['id']}/"
+
+
+def tag_of(user: Api, task: dict[str, Any]) -> str:
+    return user.get(path(task)).headers["etag"]
+
+
+def hint(user: Api, task: dict[str, Any]) -> str | None:
+    return user.get(path(task)).headers.get("retry-after")
+
+
+def test_a_task_is_shown_in_one_consistent_read(ann: Api, calls: Calls) -> None:
+    task = ann.created()
+    calls.clear()
+    answer = ann.get(path(task))
+    assert (answer.status, answer.json) == (200, task)
+    assert calls.operations == ["GetItem"]
+    assert calls[0][1]["ConsistentRead"] is True
+
+
+def test_a_finished_task_has_its_result_and_its_times(
+    ann: Api, lambdas: Lambdas, clock: Clock
+) -> None:
+    task = ann.created()
+    clock.advance(seconds=1.5)
+    lambdas.work_off()
+    assert ann.task(task["id"]) == task | {
+        "status": "success",
+        "result": 16,
+        "attempts": 1,
+        "started_at": "2026-02-02T12:00:01.500000+03:00",
+        "finished_at": "2026-02-02T12:00:01.500000+03:00",
+    }
+
+
+def test_a_failed_task_says_why(ann: Api, lambdas: Lambdas) -> None:
+    task = ann.created()
+    lambdas.bury(lambdas.sent()[0]["MessageBody"])
+    shown = ann.task(task["id"])
+    assert (shown["status"], shown["result"]) == ("failure", None)
+    assert set(shown["error"]) == {"code", "detail"}
+
+
+def test_a_running_countdown_shows_its_progress(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
+    task = ann.created("countdown", input_data={"seconds": 60})
+    assert "progress" not in ann.task(task["id"])
+    lambdas.work_off()
+    clock.advance(seconds=12.5)
+    shown = ann.task(task["id"])
+    assert shown["progress"] == {"remaining_seconds": 48}
+    assert list(shown) == [*task, "progress"]
+
+
+def test_progress_never_falls_below_zero(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
+    task = ann.created("countdown", input_data={"seconds": 60})
+    lambdas.work_off()
+    clock.advance(seconds=90)
+    assert ann.task(task["id"])["progress"] == {"remaining_seconds": 0}
+
+
+def test_an_id_in_capitals_is_the_same_id(ann: Api) -> None:
+    task = ann.created()
+    assert ann.get(f"/api/tasks/{task['id'].upper()}/").json == task
+
+
+def test_the_path_without_its_slash_shows_the_task_as_well(ann: Api) -> None:
+    task = ann.created()
+    assert ann.get(path(task).rstrip("/")).text == ann.get(path(task)).text
+
+
+def test_what_is_no_task_of_the_users_is_not_found(ann: Api, bob: Api) -> None:
+    own, bobs = ann.created()["id"], bob.created()["id"]
+    nobodys = [NOBODYS, own[:-1], own + "0", own.replace("-", ""), f"{{{own}}}", f"urn:uuid:{own}"]
+    malformed = ["x", "1", "%00", "%F0%9F%98%80", "a" * 2000, f"{own}%20", f"task%23{own}", "*"]
+    answers = [ann.get(f"/api/tasks/{task_id}/") for task_id in [bobs, *nobodys, *malformed]]
+    assert {answer.status for answer in answers} == {404}
+    assert {answer.text for answer in answers} == {
+        '{"detail":"No Task matches the given query.","code":"not_found"}'
+    }
+    headers = [answer.headers | {"x-request-id": ""} for answer in answers]
+    assert all(header == headers[0] for header in headers)
+
+
+def test_an_etag_is_the_same_until_the_task_changes(ann: Api, lambdas: Lambdas) -> None:
+    task = ann.created()
+    tag = tag_of(ann, task)
+    assert tag.startswith('"')
+    assert tag_of(ann, task) == tag
+    lambdas.work_off()
+    assert tag_of(ann, task) != tag
+
+
+def test_tasks_have_different_etags(ann: Api) -> None:
+    assert tag_of(ann, ann.created()) != tag_of(ann, ann.created())
+
+
+def test_progress_changes_the_etag(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
+    task = ann.created("countdown")
+    lambdas.work_off()
+    tag = tag_of(ann, task)
+    clock.advance(seconds=1)
+    assert tag_of(ann, task) != tag
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["{tag}", "W/{tag}", "*", '"other", {tag}', '"other",W/{tag} , "more"', " {tag} "],
+)
+def test_a_task_that_is_as_the_client_has_it_is_not_sent_again(ann: Api, header: str) -> None:
+    task = ann.created()
+    tag = tag_of(ann, task)
+    answer = ann.get(path(task), headers={"If-None-Match": header.format(tag=tag)})
+    assert (answer.status, answer.text) == (304, "")
+    assert answer.headers["etag"] == tag
+    assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("header", ['"other"', "", 'W/"other"', "{bare}", '"*"'])
+def test_a_task_that_is_not_as_the_client_has_it_is_sent(ann: Api, header: str) -> None:
+    task = ann.created()
+    bare = tag_of(ann, task).strip('"')
+    answer = ann.get(path(task), headers={"If-None-Match": header.format(bare=bare)})
+    assert (answer.status, answer.json) == (200, task)
+
+
+def test_a_task_that_has_changed_is_sent(ann: Api, lambdas: Lambdas) -> None:
+    task = ann.created()
+    tag = tag_of(ann, task)
+    lambdas.work_off()
+    answer = ann.get(path(task), headers={"If-None-Match": tag})
+    assert (answer.status, answer.json["status"]) == (200, "success")
+
+
+def test_a_star_does_not_match_what_is_not_there(ann: Api) -> None:
+    assert ann.get(f"/api/tasks/{NOBODYS}/", headers={"If-None-Match": "*"}).status == 404
+
+
+def test_a_head_has_the_same_headers_and_no_body(ann: Api) -> None:
+    task = ann.created()
+    answer = ann.request("HEAD", path(task))
+    assert (answer.status, answer.text) == (200, "")
+    assert answer.headers["etag"] == tag_of(ann, task)
+
+
+def test_a_pending_task_is_worth_a_look_in_a_second(ann: Api, clock: Clock) -> None:
+    task = ann.created()
+    assert hint(ann, task) == "1"
+    clock.advance(minutes=5)
+    assert hint(ann, task) == "1"
+
+
+def test_a_scheduled_task_is_worth_a_look_at_its_time(ann: Api, clock: Clock) -> None:
+    task = ann.created(scheduled_at="2026-02-02T12:10")
+    assert hint(ann, task) == "600"
+    clock.advance(seconds=589.5)
+    assert hint(ann, task) == "11"
+    clock.advance(seconds=60)
+    assert hint(ann, task) == "1"
+
+
+def test_a_countdown_is_worth_a_look_at_its_end(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
+    task = ann.created("countdown", input_data={"seconds": 600})
+    lambdas.work_off()
+    assert hint(ann, task) == "600"
+    clock.move_to(NOON.replace(minute=9, second=59))
+    assert hint(ann, task) == "1"
+
+
+def test_a_running_task_is_worth_a_look_in_a_second(
+    ann: Api, lambdas: Lambdas, clock: Clock
+) -> None:
+    from chalicelib.models import Task
+
+    task = ann.created()
+    until = NOON.replace(minute=1)
+    Task.claim(ann.user_id, task["id"], lease="x", now=clock.now, lease_until=until)
+    assert ann.task(task["id"])["status"] == "started"
+    assert hint(ann, task) == "1"
+
+
+def test_an_ended_task_is_worth_no_look(ann: Api, lambdas: Lambdas) -> None:
+    finished, cancelled = ann.created(), ann.created(scheduled_at="2026-02-02T12:10")
+    lambdas.work_off()
+    ann.post(f"{path(cancelled)}cancel/")
+    assert [hint(ann, task) for task in (finished, cancelled)] == [None, None]
+
+
+def test_a_task_outlives_many_tokens(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
+    task = ann.created()
+    lambdas.work_off()
+    clock.advance(days=300)
+    assert ann.get(path(task)).status == 401
+    ann.token = security.issue_token(security.ACCESS, ann.user_id, clock.now)
+    assert ann.task(task["id"])["result"] == 16

@@ -1,0 +1,64 @@
+"""What the tests of the worker, the dead letters and the sweeper have in common."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from chalicelib import moscow, security
+from infra.local.loops import tick
+from tests.integration.conftest import Api, Clock
+
+Rows = Callable[[], list[dict[str, Any]]]
+Fail = Callable[..., None]
+
+OUTAGE = EndpointConnectionError(endpoint_url="https://aws.test")
+
+
+def refusal(code: str, operation: str = "Operation", **response: Any) -> ClientError:
+    """Return the error with which AWS refuses a call."""
+    return ClientError({"Error": {"Code": code, "Message": code}, **response}, operation)
+
+
+def message(owner: Api, task: dict[str, Any]) -> str:
+    """Return the message that names a task."""
+    return json.dumps({"user": owner.user_id, "task": task["id"]})
+
+
+def counters(rows: Rows, owner: Api) -> dict[str, int]:
+    """Return what is counted of a user's tasks, less what is 0."""
+    row = row_of(rows, owner, "user")
+    names = ("active", "success", "failure", "cancelled")
+    counts = {name: int(row.get(name, {"N": "0"})["N"]) for name in names}
+    return {name: count for name, count in counts.items() if count}
+
+
+def row_of(rows: Rows, owner: Api, sk: str) -> dict[str, Any]:
+    key = (f"user#{owner.user_id}", sk)
+    return next(row for row in rows() if (row["pk"]["S"], row["sk"]["S"]) == key)
+
+
+def shown(moment: datetime) -> str | None:
+    """Write a time as clients see it."""
+    return moscow.show(moment)
+
+
+def sign_in_again(api: Api) -> None:
+    """Give a user a new access token; one lasts 15 minutes."""
+    api.token = security.issue_token(security.ACCESS, api.user_id, moscow.now())
+
+
+def sweep() -> None:
+    """Let the sweeper tick once, with the minute that its Lambda has."""
+    from app import app
+
+    tick(app.handler_map["sweeper"])
+
+
+def minutes_pass(clock: Clock, minutes: int) -> None:
+    """Let time go by with the sweeper ticking every minute."""
+    for _ in range(minutes):
+        clock.advance(minutes=1)
+        sweep()

@@ -1,0 +1,159 @@
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+from pynamodb.exceptions import GetError
+
+from chalicelib import errors
+from chalicelib.errors import ServiceError, TaskError, Unauthorized
+
+URL = "https://aws.test"
+
+
+def client_error(code: str, status: int = 400) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        "GetItem",
+    )
+
+
+def name(error: Exception) -> str:
+    code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
+    return code or type(error).__name__
+
+
+def kinds(parent: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
+    for kind in parent.__subclasses__():
+        if kind is not Unauthorized:
+            yield kind
+        yield from kinds(kind)
+
+
+@pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.__name__)
+def test_every_error_stands_in_the_list_with_its_status_and_code(kind: type[ServiceError]) -> None:
+    line = next(row for row in (errors.__doc__ or "").splitlines() if f" {kind.__name__} " in row)
+    assert str(kind.status) in line
+    assert kind is errors.InvalidFields or line.split()[-1] == kind.code
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.ParseError("JSON parse error - x"),
+        errors.NotFound(),
+        errors.MethodNotAllowed("PUT", "GET"),
+        errors.UnsupportedMediaType("text/plain"),
+        errors.ActiveTaskLimit(5, 5),
+        errors.SignInThrottled(60),
+        errors.InvalidAccessToken("Token is expired"),
+        errors.Unavailable(),
+        errors.ServiceError(),
+    ],
+    ids=name,
+)
+def test_an_error_tells_its_words_and_its_code(error: ServiceError) -> None:
+    assert error.body()["detail"] == error.detail != ""
+    assert error.body()["code"] == error.code
+
+
+def test_invalid_fields_are_the_whole_body() -> None:
+    assert errors.InvalidFields({"a": ["b"]}).body() == {"a": ["b"]}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.NotAuthenticated(),
+        errors.BadAuthorizationHeader(),
+        errors.UserNotFound(),
+        errors.WrongCredentials(),
+        errors.InvalidToken(),
+        errors.InvalidAccessToken("Token is invalid"),
+    ],
+    ids=name,
+)
+def test_a_401_names_the_scheme_to_come_back_with(error: ServiceError) -> None:
+    assert error.status == 401
+    assert error.headers == {"WWW-Authenticate": 'Bearer realm="api"'}
+
+
+def test_the_headers_of_one_error_are_not_those_of_the_next() -> None:
+    errors.NotFound().headers["X"] = "1"
+    assert errors.NotFound().headers == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"), [(errors.SignInThrottled(42), "42"), (errors.Unavailable(), "1")]
+)
+def test_who_should_wait_is_told_how_long(error: ServiceError, seconds: str) -> None:
+    assert error.headers["Retry-After"] == seconds
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ThrottlingException"),
+        client_error("ProvisionedThroughputExceededException"),
+        client_error("RequestLimitExceeded"),
+        client_error("TooManyRequestsException"),
+        client_error("RequestThrottled"),
+        client_error("InternalServerError", 500),
+        client_error("ServiceUnavailable", 503),
+        client_error("SomethingNew", 502),
+        EndpointConnectionError(endpoint_url=URL),
+        ConnectTimeoutError(endpoint_url=URL),
+        ReadTimeoutError(endpoint_url=URL),
+    ],
+    ids=name,
+)
+def test_aws_being_down_or_throttling_is_an_outage(error: Exception) -> None:
+    assert errors.is_outage(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("AccessDeniedException"),
+        client_error("ResourceNotFoundException"),
+        client_error("ValidationException"),
+        client_error("ConditionalCheckFailedException"),
+        ClientError({}, "GetItem"),
+        RuntimeError("boom"),
+        KeyError("boom"),
+    ],
+    ids=name,
+)
+def test_a_fault_of_ours_is_no_outage(error: Exception) -> None:
+    assert not errors.is_outage(error)
+
+
+@pytest.mark.parametrize(
+    "cause", [client_error("ThrottlingException"), ReadTimeoutError(endpoint_url="")]
+)
+def test_an_outage_is_found_within_what_pynamodb_wraps_it_in(cause: Exception) -> None:
+    assert errors.is_outage(GetError("failed", cause))
+
+
+def test_an_outage_is_found_behind_a_chain_of_causes() -> None:
+    inner, outer = RuntimeError(), RuntimeError()
+    inner.__cause__, outer.__cause__ = client_error("InternalServerError", 500), inner
+    assert errors.is_outage(outer)
+
+
+def test_what_pynamodb_wraps_may_be_a_fault_of_ours() -> None:
+    assert not errors.is_outage(GetError("failed", client_error("AccessDeniedException")))
+
+
+def test_a_type_blames_the_input_unless_it_says_otherwise() -> None:
+    assert TaskError("no").code == "invalid_input"
+    assert TaskError("no", "too_hot").code == "too_hot"
+
+
+def test_a_call_that_is_wrong_in_itself_is_no_outage() -> None:
+    assert not errors.is_outage(GetError("failed", ParamValidationError(report="")))

@@ -1,0 +1,106 @@
+"""The registry of task types."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from chalicelib import task_types
+from chalicelib.task_types import Run, TaskInput, task_type
+
+RUN = Run(started_at=datetime(2026, 2, 2, tzinfo=UTC), now=datetime(2026, 2, 2, tzinfo=UTC))
+
+
+class Name(TaskInput):
+    """Whom to greet."""
+
+    name: str
+
+
+@pytest.fixture
+def _registry() -> Iterator[None]:
+    """Forget the types that a test registers."""
+    before = dict(task_types._types)
+    yield
+    task_types._types.clear()
+    task_types._types.update(before)
+
+
+@pytest.fixture
+def greet(_registry: None) -> Any:
+    @task_type("greet", Name)
+    def greet(greeting: Name, run: Run) -> str:
+        """Greets somebody."""
+        return f"Hello {greeting.name}"
+
+    return greet
+
+
+def test_the_built_in_types_are_there() -> None:
+    assert {"countdown", "sum"} <= {one.name for one in task_types.everything()}
+
+
+def test_a_registered_type_is_found_by_its_name(greet: Any) -> None:
+    found = task_types.get("greet")
+    assert found is not None
+    assert (found.name, found.description, found.progress) == ("greet", "Greets somebody.", None)
+    assert found.run(found.read({"name": "Ann"}), RUN) == "Hello Ann"
+
+
+def test_an_unknown_name_is_no_type() -> None:
+    assert task_types.get("greet") is None
+
+
+def test_types_are_listed_by_name(greet: Any) -> None:
+    names = [one.name for one in task_types.everything()]
+    assert "greet" in names
+    assert names == sorted(names)
+
+
+def test_the_decorated_function_stays_as_it_is(greet: Any) -> None:
+    assert greet(Name(name="Bob"), RUN) == "Hello Bob"
+
+
+@pytest.mark.parametrize("name", ["greet", "sum"])
+def test_a_name_that_is_taken_is_refused_and_the_first_type_stays(greet: Any, name: str) -> None:
+    first = task_types.get(name)
+    with pytest.raises(ValueError, match=f'"{name}": choose another name'):
+        task_type(name, Name)(greet)
+    assert task_types.get(name) is first
+
+
+@pytest.mark.usefixtures("_registry")
+def test_a_function_without_a_docstring_has_an_empty_description() -> None:
+    task_type("terse", Name)(lambda _input, _run: None)
+    terse = task_types.get("terse")
+    assert terse is not None
+    assert terse.description == ""
+
+
+def test_unknown_fields_are_refused(greet: Any) -> None:
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        task_types.get("greet").read({"name": "Ann", "age": 5})  # type: ignore[union-attr]
+
+
+def test_the_time_of_the_task_is_not_the_types_business(greet: Any) -> None:
+    read = task_types.get("greet").read({"name": "Ann", "scheduled_at": "x"})  # type: ignore[union-attr]
+    assert read == Name(name="Ann")
+
+
+def test_the_schema_describes_the_input(greet: Any) -> None:
+    assert task_types.get("greet").schema() == {  # type: ignore[union-attr]
+        "type": "object",
+        "title": "Name",
+        "description": "Whom to greet.",
+        "properties": {"name": {"title": "Name", "type": "string"}},
+        "required": ["name"],
+        "additionalProperties": False,
+    }
+
+
+def test_discovering_again_changes_nothing() -> None:
+    before = task_types.everything()
+    task_types.discover()
+    assert task_types.everything() == before
