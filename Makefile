@@ -20,16 +20,19 @@ $(READY): requirements-dev.txt
 		{ echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.13 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@# The package of the Lambdas has exactly what requirements.txt lists: PynamoDB's botocore
+	@# is Lambda's own. Plain `chalice deploy` heeds this too.
+	@printf '[download]\nno-deps = true\n' > $(VENV)/pip.conf
 	@touch $@
 
 run: $(READY) ## run the service on this machine (CLOUD=embedded|localstack|<url>, PORT=8000)
 	@$(BIN)/python -m infra.local --cloud $(CLOUD) --port $(PORT)
 
-test: lint ## lint, type check and test everything that needs no Docker
-	$(BIN)/python -m pytest
+test: lint test-unit ## lint, type check and test everything that needs no Docker
+	$(BIN)/python -m pytest tests/e2e
 
 test-unit: $(READY) ## only the tests that need no server
-	$(BIN)/python -m pytest tests/unit tests/integration
+	$(BIN)/python -m pytest -n auto tests/unit tests/integration
 
 lint: $(READY) ## check style, types, layers and the template
 	$(BIN)/ruff check
