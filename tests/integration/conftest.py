@@ -11,8 +11,9 @@ import time_machine
 from botocore.client import BaseClient
 from chalice.test import Client, HTTPResponse
 
+from chalicelib.config import settings
 from infra.local.loops import tick
-from tests import cloud
+from tests import cloud, policy
 
 #: When every test begins: Monday 2 February 2026, 12:00 in Moscow.
 NOON = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
@@ -89,7 +90,8 @@ class Api:
         if body is not None:
             content = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
-        return Answer(self._client.http.request(method, path, sent, content))
+        with policy.running("api_handler"):
+            return Answer(self._client.http.request(method, path, sent, content))
 
     def get(self, path: str, **kwargs: Any) -> Answer:
         return self.request("GET", path, **kwargs)
@@ -140,7 +142,8 @@ class Lambdas:
         from app import app
 
         # The test client's own context has 3 seconds, which is less than a sweep wants.
-        tick(app.handler_map["sweeper"])
+        with policy.running("sweeper"):
+            tick(app.handler_map["sweeper"])
 
     def sent(self) -> list[dict[str, Any]]:
         """Return the messages sent to the queue since this was last asked."""
@@ -158,8 +161,28 @@ class Lambdas:
             record["messageId"] = str(number)
             record["receiptHandle"] = f"receipt-{number}"
             record["attributes"]["ApproximateReceiveCount"] = str(receives)
-        answer = self._client.lambda_.invoke(function, event).payload
+        with policy.running(function):
+            answer = self._client.lambda_.invoke(function, event).payload
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(policy)
+
+
+@pytest.fixture(autouse=True)
+def stage() -> None:
+    """The settings are the tests' own: Chalice's test client has the variables of the stage dev
+    set while it makes a call, and a first look at that moment would keep them."""
+    settings()
+
+
+@pytest.fixture(autouse=True)
+def least_privilege(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No function makes an AWS call that its policy does not allow."""
+    forbidden = policy.watch(monkeypatch)
+    yield
+    assert not forbidden, "\n".join(forbidden)
 
 
 @pytest.fixture
@@ -273,7 +296,9 @@ def rows(aws: None) -> Callable[[], list[dict[str, Any]]]:
     dynamodb = boto3.client("dynamodb", region_name=cloud.REGION)
 
     def rows() -> list[dict[str, Any]]:
-        items = dynamodb.scan(TableName=cloud.ENVIRONMENT["TABLE_NAME"])["Items"]
+        # A test may look while a function runs.
+        with policy.running(None):
+            items = dynamodb.scan(TableName=cloud.ENVIRONMENT["TABLE_NAME"])["Items"]
         return sorted(items, key=lambda item: (item["pk"]["S"], item["sk"]["S"]))
 
     return rows
@@ -286,6 +311,7 @@ def schedules(aws: None) -> Callable[[], list[str]]:
 
     def schedules() -> list[str]:
         group = cloud.ENVIRONMENT["SCHEDULE_GROUP"]
-        return [one["Name"] for one in scheduler.list_schedules(GroupName=group)["Schedules"]]
+        with policy.running(None):
+            return [one["Name"] for one in scheduler.list_schedules(GroupName=group)["Schedules"]]
 
     return schedules

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib import moscow, security
 from infra.local.loops import tick
+from tests import policy
 from tests.integration.conftest import Api, Clock
 
 Rows = Callable[[], list[dict[str, Any]]]
@@ -54,7 +55,8 @@ def sweep() -> None:
     """Let the sweeper tick once, with the minute that its Lambda has."""
     from app import app
 
-    tick(app.handler_map["sweeper"])
+    with policy.running("sweeper"):
+        tick(app.handler_map["sweeper"])
 
 
 def minutes_pass(clock: Clock, minutes: int) -> None:
