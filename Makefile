@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV   ?= .venv
 CLOUD  ?= embedded
 PORT   ?= 8000
+DATA   ?= keep
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-unit lint format lock clean
+.PHONY: help install run test test-unit lint format lock clean deploy destroy package redrive
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,10 +30,27 @@ run: $(READY) ## run the service on this machine (CLOUD=embedded|localstack|<url
 	@$(BIN)/python -m infra.local --cloud $(CLOUD) --port $(PORT)
 
 test: lint test-unit ## lint, type check and test everything that needs no Docker
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e tests/deploy
 
 test-unit: $(READY) ## only the tests that need no server
 	$(BIN)/python -m pytest -n auto tests/unit tests/integration
+
+deploy: $(READY) stage ## deploy to AWS: STAGE=dev|prod; URL= of a domain of your own, ALARM_EMAIL=
+	@$(BIN)/python -m infra.deploy --stage $(STAGE) $(if $(URL),--url $(URL)) \
+		$(if $(ALARM_EMAIL),--alarm-email $(ALARM_EMAIL))
+
+destroy: $(READY) stage ## remove a stage from AWS; DATA=delete removes the table and the keys too
+	@$(BIN)/python -m infra.destroy --stage $(STAGE) --data $(DATA)
+
+package: $(READY) stage ## write build/STAGE/: everything as one CloudFormation package
+	@$(BIN)/python -m infra.package --stage $(STAGE) --out build/$(STAGE)
+
+redrive: $(READY) stage ## give the dead letters of a stage another chance
+	@$(BIN)/python -m infra.redrive --stage $(STAGE)
+
+.PHONY: stage
+stage:
+	@test -n "$(STAGE)" || { echo "Say which stage: make $(firstword $(MAKECMDGOALS)) STAGE=dev"; exit 1; }
 
 lint: $(READY) ## check style, types, layers and the template
 	$(BIN)/ruff check

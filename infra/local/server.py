@@ -1,7 +1,6 @@
 """API Gateway for one machine: HTTP in, a Lambda proxy event to the app, its answer out."""
 
 import base64
-import json
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +17,8 @@ from chalice.local import (
     RouteMatcher,
 )
 from waitress.server import BaseWSGIServer, MultiSocketServer
+
+from infra.gateway import no_such_route
 
 #: Requests served at a time; connections are kept alive, with Nagle's algorithm off.
 THREADS = 32
@@ -58,7 +59,7 @@ def _application(app: Chalice) -> Callable[[Environ, StartResponse], Iterable[by
                 method=environ["REQUEST_METHOD"], path=path, headers=_headers(environ), body=b""
             )
         except ValueError:
-            response = _no_such_route()
+            response = no_such_route(str(uuid4()))
         else:
             body = environ["wsgi.input"].read()
             event["body"] = base64.b64encode(body).decode()
@@ -83,16 +84,3 @@ def _headers(environ: Environ) -> dict[str, str]:
         if environ.get(name):
             headers[name.replace("_", "-").lower()] = environ[name]
     return headers
-
-
-def _no_such_route() -> dict[str, Any]:
-    """Answer as the gateway response of the deployed API does."""
-    return {
-        "statusCode": 404,
-        "headers": {
-            "Content-Type": "application/json",
-            "X-Request-Id": str(uuid4()),
-            "Access-Control-Allow-Origin": "*",
-        },
-        "body": json.dumps({"detail": "Not found.", "code": "not_found"}, separators=(",", ":")),
-    }

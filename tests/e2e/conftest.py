@@ -21,54 +21,71 @@ PATIENCE = 30
 class Service:
     """A running service, and clients for its users."""
 
+    def __init__(self, url: str, connections: int = 100) -> None:
+        """`connections` is how many requests a client makes at a time; more wait for these."""
+        self.url = url
+        self._limits = httpx.Limits(max_connections=connections)
+        self._clients: list[httpx.Client] = []
+
+    def client(self, token: str | None = None) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        client = httpx.Client(
+            base_url=self.url, headers=headers, timeout=60, transport=_AtHome(limits=self._limits)
+        )
+        self._clients.append(client)
+        return client
+
+    def sign_in(self, username: str, password: str = "password") -> httpx.Client:
+        credentials = {"username": username, "password": password}
+        answer = self.client().post("/api/token/", json=credentials)
+        assert answer.status_code == 200, answer.text
+        return self.client(answer.json()["access"])
+
+    def sign_up(self, username: str) -> httpx.Client:
+        credentials = {"username": username, "password": "password"}
+        answer = self.client().post("/api/register/", json=credentials)
+        assert answer.status_code == 201, answer.text
+        return self.sign_in(username)
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+class _AtHome(httpx.HTTPTransport):
+    """Reaches `localhost` and all names below it on this machine, whatever the resolver says."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.url = request.url.copy_with(host="127.0.0.1")
+        return super().handle_request(request)
+
+
+class LocalService(Service):
+    """The service of `make run`."""
+
     def __init__(self, data: Path) -> None:
         self._data = data
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._clients: list[httpx.Client] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://localhost:{self._port}"
+        super().__init__(f"http://localhost:{self._port}")
 
     def start(self) -> None:
-        environment = {name: value for name, value in os.environ.items() if name in _KEPT}
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "infra.local"),
                 *("--port", str(self._port)),
                 *("--data", str(self._data)),
             ],
-            env=environment,
+            env=clean_environment(),
         )
         wait_for(self._answers)
 
     def stop(self) -> int:
         """Press Ctrl-C and return the exit code."""
         assert self._process
-        for client in self._clients:
-            client.close()
+        self.close()
         self._process.send_signal(signal.SIGINT)
         return self._process.wait(PATIENCE)
-
-    def client(self, token: str | None = None) -> httpx.Client:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        limits = httpx.Limits(max_connections=100)
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=60, limits=limits)
-        self._clients.append(client)
-        return client
-
-    def sign_in(self, username: str, password: str = "password") -> httpx.Client:
-        credentials = {"username": username, "password": password}
-        answer = httpx.post(f"{self.url}/api/token/", json=credentials)
-        assert answer.status_code == 200, answer.text
-        return self.client(answer.json()["access"])
-
-    def sign_up(self, username: str) -> httpx.Client:
-        credentials = {"username": username, "password": "password"}
-        answer = httpx.post(f"{self.url}/api/register/", json=credentials)
-        assert answer.status_code == 201, answer.text
-        return self.sign_in(username)
 
     def _answers(self) -> bool:
         assert self._process
@@ -79,8 +96,10 @@ class Service:
             return False
 
 
-# Nothing of what the other tests set may reach the service.
-_KEPT = {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV"}
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what the other tests set."""
+    kept = {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV"}
+    return {name: value for name, value in os.environ.items() if name in kept}
 
 
 def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
@@ -95,7 +114,7 @@ def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = Service(tmp_path_factory.mktemp("local"))
+    service = LocalService(tmp_path_factory.mktemp("local"))
     service.start()
     yield service
     assert service.stop() == 0

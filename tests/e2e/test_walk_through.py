@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from tests.e2e.conftest import Service, wait_for
+from tests.e2e.conftest import LocalService, Service, wait_for
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 SUM = {"task_type": "sum", "input_data": {"values": [1, 2, 3, 10]}}
@@ -116,14 +116,14 @@ def test_tasks_that_finish_meanwhile_never_make_more_than_five_active(service: S
 
 
 def test_unknown_paths_answer_in_the_shape_of_every_error(service: Service) -> None:
-    answer = httpx.get(f"{service.url}/api/nothing/here/")
+    answer = service.client().get("/api/nothing/here/")
     assert answer.status_code == 404
     assert answer.json() == {"detail": "Not found.", "code": "not_found"}
     assert answer.headers["X-Request-Id"]
 
 
 def test_what_was_there_is_there_after_a_restart(tmp_path_factory: Any) -> None:
-    service = Service(tmp_path_factory.mktemp("restart"))
+    service = LocalService(tmp_path_factory.mktemp("restart"))
     service.start()
     ann = service.sign_up("ann")
     done = finished(ann, create(ann, SUM))

@@ -1,0 +1,84 @@
+"""What API Gateway itself answers: in the contract's error shape, not in its own."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+REQUEST_ID = "$context.requestId"
+
+#: Headers of every such answer, by name, as API Gateway's parameters have them.
+_HEADERS = {
+    "Access-Control-Allow-Origin": "'*'",
+    "Access-Control-Expose-Headers": "'Retry-After,X-Request-Id'",
+    "X-Request-Id": "context.requestId",
+}
+
+
+@dataclass(frozen=True)
+class GatewayResponse:
+    """An answer that no Lambda makes."""
+
+    #: None leaves API Gateway's own.
+    status: int | None
+    body: dict[str, str]
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Return the headers as `responseParameters`."""
+        return {
+            f"gatewayresponse.header.{name}": value
+            for name, value in (_HEADERS | self.headers).items()
+        }
+
+    @property
+    def templates(self) -> dict[str, str]:
+        """Return the body as `responseTemplates`."""
+        return {"application/json": json.dumps(self.body, separators=(",", ":"))}
+
+
+_RETRY = {"Retry-After": "'1'"}
+_NOT_FOUND = GatewayResponse(404, {"detail": "Not found.", "code": "not_found"})
+_UNAVAILABLE = GatewayResponse(
+    503,
+    {"detail": "Service temporarily unavailable, try again later.", "code": "unavailable"},
+    _RETRY,
+)
+
+#: By API Gateway's response type. An unknown path or method is a "missing token" to it, and
+#: a token in the Authorization header of one an "invalid signature".
+RESPONSES: dict[str, GatewayResponse] = {
+    "MISSING_AUTHENTICATION_TOKEN": _NOT_FOUND,
+    "INVALID_SIGNATURE": _NOT_FOUND,
+    "ACCESS_DENIED": _NOT_FOUND,
+    "RESOURCE_NOT_FOUND": _NOT_FOUND,
+    "REQUEST_TOO_LARGE": GatewayResponse(
+        413,
+        {"detail": "The request body must be at most 64 KiB.", "code": "request_too_large"},
+    ),
+    "THROTTLED": GatewayResponse(
+        429, {"detail": "Request was throttled.", "code": "throttled"}, _RETRY
+    ),
+    "INTEGRATION_FAILURE": _UNAVAILABLE,
+    "INTEGRATION_TIMEOUT": _UNAVAILABLE,
+    "DEFAULT_4XX": GatewayResponse(
+        None, {"detail": "The request is not valid.", "code": "bad_request"}
+    ),
+    "DEFAULT_5XX": GatewayResponse(
+        500,
+        {"detail": "Internal server error.", "code": "internal", "request_id": REQUEST_ID},
+    ),
+}
+
+
+def no_such_route(request_id: str) -> dict[str, Any]:
+    """Answer an unknown path on one machine as the deployed API does."""
+    headers = {
+        name: request_id if value == "context.requestId" else value.strip("'")
+        for name, value in (_HEADERS | _NOT_FOUND.headers).items()
+    }
+    return {
+        "statusCode": _NOT_FOUND.status,
+        "headers": {"Content-Type": "application/json"} | headers,
+        "body": _NOT_FOUND.templates["application/json"],
+    }

@@ -1,0 +1,235 @@
+"""`make deploy` and `make destroy` as a whole, against servers that stand in for AWS.
+
+MiniStack makes the stack, whose types moto does not know; moto is all the rest.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from infra import gateway
+from infra.local.cloud import cloud, free_port
+from tests.e2e.conftest import Service, wait_for
+
+ROOT = Path(__file__).parents[2]
+STAGE = "dev"
+# MiniStack takes an access key of 12 digits for the account; this is moto's.
+ACCOUNT = "123456789012"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project, as a deployment writes to its `.chalice`."""
+    copy = tmp_path_factory.mktemp("project")
+    for name in ("chalicelib", "infra", ".chalice"):
+        ignored = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
+        shutil.copytree(ROOT / name, copy / name, ignore=ignored)
+    for name in ("app.py", "requirements.txt"):
+        shutil.copy(ROOT / name, copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a deployment whose AWS is moto and, for the stack, MiniStack."""
+    port = free_port()
+    moto = subprocess.Popen(
+        [Path(sys.executable).with_name("moto_server"), "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    with cloud("embedded", tmp_path_factory.mktemp("ministack")) as ministack:
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: _answers(url))
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        yield (
+            kept
+            | pip
+            | {
+                "AWS_ENDPOINT_URL": url,
+                "AWS_ENDPOINT_URL_CLOUDFORMATION": ministack,
+                "AWS_ENDPOINT_URL_DYNAMODB": ministack,
+                "AWS_ENDPOINT_URL_SECRETS_MANAGER": ministack,
+                "AWS_ACCESS_KEY_ID": ACCOUNT,
+                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "PYTHONPATH": str(Path(__file__).with_name("moto_site")),
+            }
+        )
+    moto.terminate()
+    moto.wait()
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that answers, for the smoke test: moto's API Gateway has nothing behind it."""
+    service = Service(tmp_path_factory.mktemp("live"))
+    service.start()
+    yield service
+    assert service.stop() == 0
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/moto-api/").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def client(service: str, environment: dict[str, str]) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="test",
+        region_name="us-east-1",
+    )
+
+
+def run(
+    project: Path, environment: dict[str, str], *arguments: str, answer: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=project,
+        env=environment,
+        input=answer,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def state(environment: dict[str, str], stage: str = STAGE) -> dict[str, Any]:
+    """Return all that a deployment makes, less what changes with each one by nature."""
+    functions, apis = client("lambda", environment), client("apigateway", environment)
+    iam, events = client("iam", environment), client("events", environment)
+    roles = [role["RoleName"] for role in iam.list_roles()["Roles"]]
+    api_ids = [api["id"] for api in apis.get_rest_apis()["items"]]
+    return {
+        "functions": {
+            one["FunctionName"]: {
+                name: one.get(name)
+                for name in ("Handler", "Role", "MemorySize", "Timeout", "Environment", "Runtime")
+            }
+            | {"Architectures": one["Architectures"], "TracingConfig": one["TracingConfig"]}
+            for one in functions.list_functions()["Functions"]
+        },
+        "mappings": {
+            one["UUID"]: (
+                one["EventSourceArn"],
+                one["FunctionArn"],
+                one["FunctionResponseTypes"],
+                one["BatchSize"],
+            )
+            for one in functions.list_event_source_mappings()["EventSourceMappings"]
+        },
+        "policies": {
+            role: {
+                name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+                for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+            }
+            for role in roles
+        },
+        "rules": [(one["Name"], one["ScheduleExpression"]) for one in events.list_rules()["Rules"]],
+        "apis": {
+            api_id: {
+                "paths": sorted(
+                    one["path"] for one in apis.get_resources(restApiId=api_id, limit=500)["items"]
+                ),
+                "answers": {
+                    one["responseType"]: (one.get("statusCode"), one.get("responseTemplates"))
+                    for one in apis.get_gateway_responses(restApiId=api_id)["items"]
+                },
+                "stage": {
+                    name: value
+                    for name, value in apis.get_stage(restApiId=api_id, stageName=stage).items()
+                    if name in ("methodSettings", "accessLogSettings", "tracingEnabled")
+                },
+            }
+            for api_id in api_ids
+        },
+    }
+
+
+def test_a_stage_is_deployed_again_without_a_change_and_destroyed_without_a_rest(
+    project: Path, environment: dict[str, str], live: Service
+) -> None:
+    nothing = state(environment)
+    sqs = client("sqs", environment)
+    for name in (f"tasks-{STAGE}", f"tasks-{STAGE}-dead-letters"):
+        sqs.create_queue(QueueName=name)
+    deploy = ("infra.deploy", "--stage", STAGE, "--url", live.url)
+
+    first = run(project, environment, *deploy)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert first.stdout.endswith(f"{live.url}/api/\n")
+    deployed = state(environment)
+
+    names = {f"tasks-{STAGE}{part}" for part in ("", "-worker", "-dead_letters", "-sweeper")}
+    assert set(deployed["functions"]) == names
+    assert {types[0] for _, _, types, _ in deployed["mappings"].values()} == {
+        "ReportBatchItemFailures"
+    }
+    assert len(deployed["mappings"]) == 2
+    assert [rule for _, rule in deployed["rules"]] == ["rate(1 minute)"]
+    (api,) = deployed["apis"].values()
+    assert set(gateway.RESPONSES) <= set(api["answers"])
+    assert api["answers"]["MISSING_AUTHENTICATION_TOKEN"][0] == "404"
+    assert "/api/tasks/{task_id}/cancel" in api["paths"]
+    assert f":/aws/apigateway/tasks-{STAGE}" in api["stage"]["accessLogSettings"]["destinationArn"]
+
+    second = run(project, environment, *deploy)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert state(environment) == deployed
+
+    refused = run(project, environment, "infra.destroy", "--stage", STAGE, answer="prod\n")
+    assert refused.returncode != 0
+    assert state(environment) == deployed
+
+    destroy = ("infra.destroy", "--stage", STAGE, "--data", "delete")
+    destroyed = run(project, environment, *destroy, answer=f"{STAGE}\n")
+    assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
+    assert state(environment) == nothing
+
+
+def test_a_run_that_failed_half_way_is_repeated(
+    project: Path, environment: dict[str, str], live: Service
+) -> None:
+    nothing = state(environment)
+    for name in ("tasks-prod", "tasks-prod-dead-letters"):
+        client("sqs", environment).create_queue(QueueName=name)
+    deploy = ("infra.deploy", "--stage", "prod", "--url", live.url)
+    # Without what is in moto_site, moto refuses the API, which comes last.
+    halved = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
+    failed = run(project, halved, *deploy)
+    assert failed.returncode != 0
+    assert "run this again" in failed.stderr
+
+    repeated = run(project, environment, *deploy)
+    assert repeated.returncode == 0, repeated.stdout + repeated.stderr
+    assert len(state(environment, "prod")["mappings"]) == 2
+
+    destroy = ("infra.destroy", "--stage", "prod", "--data", "delete")
+    destroyed = run(project, environment, *destroy, answer="prod\n")
+    assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
+    assert state(environment) == nothing
+
+
+def test_a_deployment_that_cannot_go_on_says_what_to_do(
+    project: Path, environment: dict[str, str]
+) -> None:
+    failed = run(project, environment, "infra.deploy", "--stage", "no-such-stage")
+    assert failed.returncode != 0
+    assert re.search(r"has no stage no-such-stage.*\n.*run this again", failed.stderr)

@@ -1,0 +1,241 @@
+"""The package, deployed by CloudFormation: real Lambdas behind an API Gateway, over HTTP."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import boto3
+import pytest
+
+from infra.local.cloud import cloud
+from infra.local.loops import FIRE_EVERY, OneShots
+from tests.deploy.conftest import STAGE
+from tests.e2e.conftest import Service, clean_environment, wait_for
+from tests.e2e.test_readme import test_the_walk_through_works_as_printed
+from tests.e2e.test_walk_through import (
+    SUM,
+    create,
+    finished,
+    test_200_parallel_creates_give_exactly_five_tasks,
+    test_a_user_hands_over_tasks_and_watches_them_finish,
+    test_pages_of_45_tasks_hold_each_task_once,
+    test_tasks_that_finish_meanwhile_never_make_more_than_five_active,
+    test_the_sixth_active_task_is_refused_and_another_user_is_not_concerned,
+    test_unknown_paths_answer_in_the_shape_of_every_error,
+)
+
+# The tests of the service, from the outside, are the same as for `make run`.
+__all__ = [
+    "test_200_parallel_creates_give_exactly_five_tasks",
+    "test_a_user_hands_over_tasks_and_watches_them_finish",
+    "test_pages_of_45_tasks_hold_each_task_once",
+    "test_tasks_that_finish_meanwhile_never_make_more_than_five_active",
+    "test_the_sixth_active_task_is_refused_and_another_user_is_not_concerned",
+    "test_the_walk_through_works_as_printed",
+    "test_unknown_paths_answer_in_the_shape_of_every_error",
+]
+
+STACK = f"tasks-{STAGE}"
+BUCKET = "packages"
+_ACCOUNT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+class Aws:
+    """An AWS with the package's stack in it."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self._session = boto3.Session("test", "test", region_name="us-east-1")
+
+    def client(self, name: str) -> Any:
+        return self._session.client(name, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def deploy(self, package: Path) -> None:
+        """Do what `aws cloudformation package` and `deploy` do."""
+        s3, cloudformation = self.client("s3"), self.client("cloudformation")
+        s3.create_bucket(Bucket=BUCKET)
+        s3.upload_file(str(package / "deployment.zip"), BUCKET, "deployment.zip")
+        template = json.loads((package / "sam.json").read_text())
+        for resource in template["Resources"].values():
+            if resource["Type"] == "AWS::Serverless::Function":
+                resource["Properties"]["CodeUri"] = f"s3://{BUCKET}/deployment.zip"
+        s3.put_object(Bucket=BUCKET, Key="sam.json", Body=json.dumps(template).encode())
+        cloudformation.create_stack(
+            StackName=STACK,
+            TemplateURL=f"{self.endpoint}/{BUCKET}/sam.json",
+            Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=STACK, WaiterConfig={"Delay": 1}
+        )
+        self._import_gateway_responses()
+
+    def _import_gateway_responses(self) -> None:
+        """Set the gateway responses that are in the API's definition.
+
+        API Gateway does that itself when it imports one; MiniStack does not read them.
+        """
+        processed = self.client("cloudformation").get_template(
+            StackName=STACK, TemplateStage="Processed"
+        )["TemplateBody"]
+        definition = processed["Resources"]["RestAPI"]["Properties"]["Body"]
+        api_id, gateway = self.outputs["RestAPIId"], self.client("apigateway")
+        for name, response in definition["x-amazon-apigateway-gateway-responses"].items():
+            gateway.put_gateway_response(restApiId=api_id, responseType=name, **response)
+        gateway.create_deployment(restApiId=api_id, stageName=STAGE)
+
+
+@contextmanager
+def one_shots(aws: Aws) -> Iterator[None]:
+    """Fire the schedules at their times: MiniStack takes Moscow's times for UTC."""
+    stop = Event()
+    pump = OneShots(aws.client("scheduler"), aws.client("sqs"), aws.outputs["ScheduleGroup"])
+
+    def fire() -> None:
+        while not stop.wait(FIRE_EVERY):
+            pump.fire_due(datetime.now(UTC))
+
+    thread = Thread(target=fire)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def aws(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    with pytest.MonkeyPatch.context() as patch:
+        # The Lambdas inherit MiniStack's environment: what they need must be in the template.
+        patch.setattr(os, "environ", clean_environment() | _ACCOUNT)
+        running = cloud("embedded", tmp_path_factory.mktemp("ministack"))
+        endpoint = running.__enter__()
+    try:
+        aws = Aws(endpoint)
+        aws.deploy(built)
+        with one_shots(aws):
+            yield aws
+    finally:
+        running.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def service(aws: Aws) -> Iterator[Service]:
+    port = aws.endpoint.rsplit(":", 1)[1]
+    url = f"http://{aws.outputs['RestAPIId']}.execute-api.localhost:{port}/{STAGE}"
+    # Each request at a time is a Lambda, whose start takes 2 seconds of a core.
+    service = Service(url, connections=16)
+    # The walk-through waits for a second, which the first start of a Lambda alone takes.
+    warm = service.sign_up("warm")
+    finished(warm, create(warm, SUM))
+    yield service
+    service.close()
+
+
+class Queue:
+    """A queue of the stack and what Lambda's event source mapping does with it."""
+
+    def __init__(self, aws: Aws, arn: str) -> None:
+        self._sqs, self._lambda = aws.client("sqs"), aws.client("lambda")
+        self.url = self._sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"]
+        mappings = self._lambda.list_event_source_mappings(EventSourceArn=arn)
+        (mapping,) = mappings["EventSourceMappings"]
+        self._mapping = mapping["UUID"]
+
+    def feed_lambda(self, enabled: bool) -> None:
+        self._lambda.update_event_source_mapping(UUID=self._mapping, Enabled=enabled)
+
+    def hide_for(self, seconds: int) -> None:
+        """Set for how long a received message is invisible."""
+        self._sqs.set_queue_attributes(
+            QueueUrl=self.url, Attributes={"VisibilityTimeout": str(seconds)}
+        )
+
+    def send(self, body: str) -> None:
+        self._sqs.send_message(QueueUrl=self.url, MessageBody=body)
+
+    def take(self) -> list[dict[str, Any]]:
+        """Wait for messages, remove them and return them."""
+        messages: list[dict[str, Any]] = self._sqs.receive_message(
+            QueueUrl=self.url,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=20,
+            MessageSystemAttributeNames=["All"],
+        )["Messages"]
+        for message in messages:
+            self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return messages
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many messages wait and how many are being handled."""
+        attributes = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
+        waiting, handled = (
+            int(attributes["Attributes"][f"ApproximateNumberOfMessages{which}"])
+            for which in ("", "NotVisible")
+        )
+        return waiting, handled
+
+
+@pytest.fixture
+def queue(aws: Aws) -> Iterator[Queue]:
+    """The task queue, idle, and without its Lambda until that is enabled."""
+    queue = Queue(aws, aws.outputs["QueueArn"])
+    wait_for(lambda: queue.counts() == (0, 0))
+    queue.feed_lambda(False)
+    yield queue
+    queue.hide_for(360)
+    queue.feed_lambda(True)
+
+
+def test_one_bad_message_of_a_batch_comes_back_alone(queue: Queue, service: Service) -> None:
+    pam = service.sign_up("pam")
+    queue.hide_for(5)
+    good = [create(pam, SUM) for _ in range(2)]
+    queue.send("no task")
+    good += [create(pam, SUM) for _ in range(2)]
+    assert queue.counts() == (5, 0)
+
+    queue.feed_lambda(True)
+    assert [finished(pam, task)["result"] for task in good] == [16] * 4
+    wait_for(lambda: queue.counts() == (0, 1))
+    queue.feed_lambda(False)
+    (back,) = queue.take()
+    assert back["Body"] == "no task"
+    assert back["Attributes"]["ApproximateReceiveCount"] == "2"
+
+
+def test_a_dead_letter_ends_its_task_in_failure(aws: Aws, queue: Queue, service: Service) -> None:
+    ned = service.sign_up("ned")
+    task = create(ned, SUM)
+    (message,) = queue.take()
+    dead_letters = Queue(aws, aws.outputs["QueueArn"] + "-dead-letters")
+    dead_letters.send(message["Body"])
+    assert finished(ned, task)["error"]["code"] == "retries_exhausted"
+    wait_for(lambda: dead_letters.counts() == (0, 0))
+
+
+def test_a_rule_runs_the_sweeper_every_minute(aws: Aws) -> None:
+    events, lambda_ = aws.client("events"), aws.client("lambda")
+    (rule,) = events.list_rules()["Rules"]
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    assert target["Arn"].endswith(f":tasks-{STAGE}-sweeper")
+    event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+    event |= dict.fromkeys(("version", "account", "region", "time", "id"), "") | {"resources": []}
+    answer = lambda_.invoke(FunctionName=target["Arn"], Payload=json.dumps(event))
+    assert "FunctionError" not in answer, answer["Payload"].read()
