@@ -9,10 +9,11 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
+.PHONY: localstack test-localstack test-localstack-host
 .PHONY: help install run test test-unit lint format lock clean deploy destroy package redrive
 
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
 
 install: $(READY) ## make the virtual environment with everything in it
 
@@ -42,6 +43,15 @@ deploy: $(READY) stage ## deploy to AWS: STAGE=dev|prod; URL= of a domain of you
 destroy: $(READY) stage ## remove a stage from AWS; DATA=delete removes the table and the keys too
 	@$(BIN)/python -m infra.destroy --stage $(STAGE) --data $(DATA)
 
+localstack: $(READY) ## start LocalStack in Docker and create the stack in it
+	@$(BIN)/python -m infra.local.localstack up
+
+test-localstack: $(READY) ## the tests on a LocalStack that runs
+	TEST_CLOUD=localstack $(BIN)/python -m pytest tests/localstack tests/integration tests/e2e
+
+test-localstack-host: $(READY) ## the same without Docker: needs Java 17 and npm
+	@$(BIN)/python -m infra.local.localstack host -- $(MAKE) --no-print-directory test-localstack
+
 package: $(READY) stage ## write build/STAGE/: everything as one CloudFormation package
 	@$(BIN)/python -m infra.package --stage $(STAGE) --out build/$(STAGE)
 
@@ -70,6 +80,10 @@ lock: ## pin all requirements anew (needs uv)
 		--custom-compile-command 'make lock' --constraint requirements-dev.txt \
 		$(addprefix --no-emit-package ,botocore jmespath python-dateutil six urllib3) \
 		-o requirements.txt requirements.in
+	uv pip compile --quiet --python-platform linux --python-version 3.13 --generate-hashes --no-annotate \
+		--custom-compile-command 'make lock' -o requirements-localstack.txt requirements-localstack.in
+	uv pip compile --quiet --python-platform linux --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command 'make lock' -o requirements-localstack-3.11.txt requirements-localstack-3.11.in
 
 clean: ## remove what can be made again; .local/ keeps its data
 	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build

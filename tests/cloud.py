@@ -1,30 +1,38 @@
-"""The stack of infra/resources.yaml in moto, and the names of everything in it."""
+"""The stack of infra/resources.yaml in moto or LocalStack, and the names of all that is in it."""
 
 import json
+import os
 from functools import cache
 from typing import Any
 
 import boto3
 import cfnlint.decode
 from cfnlint.decode.node import dict_node
+from localstack_client import config as localstack
 
-from infra.stack import TEMPLATE
+from infra import stack
 
 STAGE = "test"
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 
+#: Whether the tests talk to a LocalStack that runs, instead of moto.
+IN_LOCALSTACK = os.environ.get("TEST_CLOUD") == "localstack"
+
+_QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:tasks-{STAGE}"
+
 ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "test",
+    # LocalStack takes a key of 12 digits for the account.
+    "AWS_ACCESS_KEY_ID": ACCOUNT,
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": REGION,
     "TABLE_NAME": f"tasks-{STAGE}",
     "QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/tasks-{STAGE}",
-    "QUEUE_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:tasks-{STAGE}",
+    "QUEUE_ARN": _QUEUE_ARN,
     "DEAD_LETTER_QUEUE_NAME": f"tasks-{STAGE}-dead-letters",
     "SCHEDULE_GROUP": f"tasks-{STAGE}",
     "SCHEDULE_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/tasks-{STAGE}-schedules",
-    "SCHEDULE_DEAD_LETTER_ARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:tasks-{STAGE}-schedule-dead",
+    "SCHEDULE_DEAD_LETTER_ARN": f"{_QUEUE_ARN}-schedule-dead-letters",
     "SIGNING_KEYS_ARN": f"tasks-{STAGE}-signing-keys",
 }
 
@@ -36,7 +44,7 @@ _NEEDED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::IAM::Role")
 
 @cache
 def _template() -> str:
-    decoded, faults = cfnlint.decode.decode(str(TEMPLATE))
+    decoded, faults = cfnlint.decode.decode(str(stack.TEMPLATE))
     assert isinstance(decoded, dict_node), faults
     return json.dumps(decoded)
 
@@ -59,6 +67,35 @@ def create_resources(session: boto3.Session) -> None:
         Parameters=[{"ParameterKey": "Stage", "ParameterValue": STAGE}],
     )
     session.client("scheduler").create_schedule_group(Name=ENVIRONMENT["SCHEDULE_GROUP"])
-    session.client("secretsmanager").create_secret(
-        Name=ENVIRONMENT["SIGNING_KEYS_ARN"], SecretString=json.dumps(SIGNING_KEYS)
-    )
+    restore_signing_keys(session)
+
+
+def connect_to_localstack() -> None:
+    """Point every client to LocalStack, and make the stack in it."""
+    ENVIRONMENT["AWS_ENDPOINT_URL"] = localstack.get_service_endpoint("dynamodb")
+    os.environ |= ENVIRONMENT
+    stack.deploy(STAGE)
+    ENVIRONMENT["QUEUE_URL"] = stack.environment(STAGE)["QUEUE_URL"]
+
+
+def empty_resources(session: boto3.Session) -> None:
+    """Bring the stack in LocalStack back to how it was made."""
+    dynamodb, sqs = session.client("dynamodb"), session.client("sqs")
+    table, group = ENVIRONMENT["TABLE_NAME"], ENVIRONMENT["SCHEDULE_GROUP"]
+    for row in dynamodb.scan(TableName=table, ProjectionExpression="pk, sk")["Items"]:
+        dynamodb.delete_item(TableName=table, Key=row)
+    for suffix in ("", "-dead-letters", "-schedule-dead-letters"):
+        sqs.purge_queue(QueueUrl=ENVIRONMENT["QUEUE_URL"] + suffix)
+    scheduler = session.client("scheduler")
+    for one in scheduler.list_schedules(GroupName=group)["Schedules"]:
+        scheduler.delete_schedule(GroupName=group, Name=one["Name"])
+    restore_signing_keys(session)
+
+
+def restore_signing_keys(session: boto3.Session) -> None:
+    """Make the secret what it is at the beginning of each test."""
+    secrets, keys = session.client("secretsmanager"), json.dumps(SIGNING_KEYS)
+    try:
+        secrets.put_secret_value(SecretId=ENVIRONMENT["SIGNING_KEYS_ARN"], SecretString=keys)
+    except secrets.exceptions.ResourceNotFoundException:
+        secrets.create_secret(Name=ENVIRONMENT["SIGNING_KEYS_ARN"], SecretString=keys)

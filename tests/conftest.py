@@ -10,6 +10,8 @@ from moto import mock_aws
 from tests import cloud
 
 # The app reads its settings when it is imported, so they are set before any test is.
+if cloud.IN_LOCALSTACK:
+    cloud.connect_to_localstack()
 os.environ |= cloud.ENVIRONMENT
 
 
@@ -22,8 +24,12 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An AWS with nothing in it but the stack of infra/resources.yaml."""
     from chalicelib import security
 
-    with mock_aws():
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", _SESSION)
-        cloud.create_resources(_SESSION)
-        security._keys.cache_clear()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", _SESSION)
+    security._keys.cache_clear()
+    if cloud.IN_LOCALSTACK:
+        cloud.empty_resources(_SESSION)
         yield
+    else:
+        with mock_aws():
+            cloud.create_resources(_SESSION)
+            yield

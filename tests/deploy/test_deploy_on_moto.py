@@ -18,7 +18,7 @@ import pytest
 
 from infra import gateway
 from infra.local.cloud import cloud, free_port
-from tests.e2e.conftest import Service, wait_for
+from tests.e2e.conftest import LocalService, wait_for
 
 ROOT = Path(__file__).parents[2]
 STAGE = "dev"
@@ -71,9 +71,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     """A service that answers, for the smoke test: moto's API Gateway has nothing behind it."""
-    service = Service(tmp_path_factory.mktemp("live"))
+    service = LocalService(tmp_path_factory.mktemp("live"))
     service.start()
     yield service
     assert service.stop() == 0
@@ -164,7 +164,7 @@ def state(environment: dict[str, str], stage: str = STAGE) -> dict[str, Any]:
 
 
 def test_a_stage_is_deployed_again_without_a_change_and_destroyed_without_a_rest(
-    project: Path, environment: dict[str, str], live: Service
+    project: Path, environment: dict[str, str], live: LocalService
 ) -> None:
     nothing = state(environment)
     sqs = client("sqs", environment)
@@ -205,7 +205,7 @@ def test_a_stage_is_deployed_again_without_a_change_and_destroyed_without_a_rest
 
 
 def test_a_run_that_failed_half_way_is_repeated(
-    project: Path, environment: dict[str, str], live: Service
+    project: Path, environment: dict[str, str], live: LocalService
 ) -> None:
     nothing = state(environment)
     for name in ("tasks-prod", "tasks-prod-dead-letters"):

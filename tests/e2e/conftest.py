@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from infra.local.cloud import free_port
+from tests import cloud
 
 #: What to wait for at most, in seconds, before a test gives up.
 PATIENCE = 30
@@ -24,6 +26,8 @@ class Service:
     def __init__(self, url: str, connections: int = 100) -> None:
         """`connections` is how many requests a client makes at a time; more wait for these."""
         self.url = url
+        # LocalStack keeps its users from one service to the next.
+        self._suffix = f".{uuid4().hex[:8]}"
         self._limits = httpx.Limits(max_connections=connections)
         self._clients: list[httpx.Client] = []
 
@@ -36,13 +40,13 @@ class Service:
         return client
 
     def sign_in(self, username: str, password: str = "password") -> httpx.Client:
-        credentials = {"username": username, "password": password}
+        credentials = {"username": username + self._suffix, "password": password}
         answer = self.client().post("/api/token/", json=credentials)
         assert answer.status_code == 200, answer.text
         return self.client(answer.json()["access"])
 
     def sign_up(self, username: str) -> httpx.Client:
-        credentials = {"username": username, "password": "password"}
+        credentials = {"username": username + self._suffix, "password": "password"}
         answer = self.client().post("/api/register/", json=credentials)
         assert answer.status_code == 201, answer.text
         return self.sign_in(username)
@@ -73,6 +77,7 @@ class LocalService(Service):
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "infra.local"),
+                *("--cloud", "localstack" if cloud.IN_LOCALSTACK else "embedded"),
                 *("--port", str(self._port)),
                 *("--data", str(self._data)),
             ],
@@ -98,7 +103,7 @@ class LocalService(Service):
 
 def clean_environment() -> dict[str, str]:
     """Return the environment without what the other tests set."""
-    kept = {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV"}
+    kept = {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LOCALSTACK_HOST"}
     return {name: value for name, value in os.environ.items() if name in kept}
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -171,7 +172,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def stage() -> None:
+def own_settings() -> None:
     """The settings are the tests' own: Chalice's test client has the variables of the stage dev
     set while it makes a call, and a first look at that moment would keep them."""
     settings()
@@ -261,7 +262,8 @@ def sign_up(client: Client) -> Callable[[str], Api]:
         from chalicelib import moscow, security
         from chalicelib.models import Account
 
-        user_id = f"id-of-{username}"
+        # New in each test: for 10 minutes DynamoDB takes a second use for a repetition.
+        user_id = f"id-of-{username}-{uuid4().hex[:8]}"
         assert Account.create(username, user_id, "no hash", moscow.now())
         token = security.issue_token(security.ACCESS, user_id, moscow.now())
         return Api(client, token, user_id)

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from io import BytesIO
 from typing import Any
 
@@ -99,11 +100,9 @@ def door(clock: Clock) -> Iterator[Api]:
     """
     from app import app
 
-    with mock_aws():
-        SESSION.client("secretsmanager").create_secret(
-            Name=cloud.ENVIRONMENT["SIGNING_KEYS_ARN"], SecretString=json.dumps(cloud.SIGNING_KEYS)
-        )
-        security._keys.cache_clear()
+    security._keys.cache_clear()
+    with nullcontext() if cloud.IN_LOCALSTACK else mock_aws():
+        cloud.restore_signing_keys(SESSION)
         yield Api(Client(app))
 
 

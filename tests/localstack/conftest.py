@@ -1,0 +1,6 @@
+"""These tests are about LocalStack: without it there is nothing to collect."""
+
+from tests import cloud
+
+if not cloud.IN_LOCALSTACK:
+    collect_ignore_glob = ["test_*.py"]

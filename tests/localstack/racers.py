@@ -1,0 +1,80 @@
+"""Processes that do one thing at once: as many Lambdas do."""
+
+import json
+import multiprocessing
+from collections.abc import Callable, Sequence
+from multiprocessing.synchronize import Barrier
+from typing import Any
+
+#: Processes at a time; two cores feed no more.
+PROCESSES = 8
+#: How long all of a race may take, in seconds.
+PATIENCE = 120
+
+Call = tuple[str, str, Any, dict[str, str]]
+
+
+def race(*jobs: tuple[Callable[..., Any], tuple[Any, ...]]) -> list[Any]:
+    """Run every job in a process of its own, all from the same moment; return their results."""
+    spawn = multiprocessing.get_context("spawn")
+    barrier, results = spawn.Barrier(len(jobs)), spawn.Queue()
+    processes = [
+        spawn.Process(target=_run, args=(number, barrier, results, job, arguments))
+        for number, (job, arguments) in enumerate(jobs)
+    ]
+    for process in processes:
+        process.start()
+    found = dict(results.get(timeout=PATIENCE) for _ in processes)
+    for process in processes:
+        process.join(PATIENCE)
+    return [found[number] for number in range(len(jobs))]
+
+
+def spread(calls: Sequence[Call]) -> list[tuple[int, Any]]:
+    """Make HTTP calls from as many processes as there are; return status and body of each."""
+    shares = [calls[number::PROCESSES] for number in range(min(PROCESSES, len(calls)))]
+    return [answer for share in race(*((http, (share,)) for share in shares)) for answer in share]
+
+
+def http(calls: Sequence[Call]) -> list[tuple[int, Any]]:
+    """Make HTTP calls one after the other: method, path, body, headers."""
+    from chalice.test import Client
+
+    from app import app
+
+    answers = []
+    with Client(app) as client:
+        for method, path, body, headers in calls:
+            sent = {"Content-Type": "application/json", "Host": "api.test", **headers}
+            content = b"" if body is None else json.dumps(body).encode()
+            answer = client.http.request(method, path, sent, content)
+            answers.append((answer.status_code, json.loads(answer.body or b"null")))
+    return answers
+
+
+def deliver(body: str) -> list[str]:
+    """Deliver a message to the worker; return the ids of the messages that failed."""
+    from chalice.test import Client
+
+    from app import app
+
+    with Client(app) as client:
+        event = client.events.generate_sqs_event([body], queue_name="tasks-test")
+        answer = client.lambda_.invoke("worker", event).payload
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def _run(
+    number: int, barrier: Barrier, results: Any, job: Callable[..., Any], arguments: Any
+) -> None:
+    # What a cold start costs is no part of the race.
+    import app  # noqa: F401
+    from chalicelib import dispatch, models
+
+    models.check_health()
+    dispatch.check_health()
+    barrier.wait(PATIENCE)
+    try:
+        results.put((number, job(*arguments)))
+    except Exception as error:
+        results.put((number, error))
