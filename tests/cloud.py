@@ -87,8 +87,9 @@ def empty_resources(session: boto3.Session) -> None:
     for suffix in ("", "-dead-letters", "-schedule-dead-letters"):
         sqs.purge_queue(QueueUrl=ENVIRONMENT["QUEUE_URL"] + suffix)
     scheduler = session.client("scheduler")
-    for one in scheduler.list_schedules(GroupName=group)["Schedules"]:
-        scheduler.delete_schedule(GroupName=group, Name=one["Name"])
+    for page in scheduler.get_paginator("list_schedules").paginate(GroupName=group):
+        for one in page["Schedules"]:
+            scheduler.delete_schedule(GroupName=group, Name=one["Name"])
     restore_signing_keys(session)
 
 

@@ -1,7 +1,9 @@
 """A new task type is one new file; no other is edited."""
 
+import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,15 +31,38 @@ def repeat(given: Input, run: Run) -> str:
 '''
 
 
-@pytest.fixture(autouse=True)
-def _repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    (tmp_path / "repeat.py").write_text(FILE)
-    monkeypatch.setattr(task_types, "__path__", [*task_types.__path__, str(tmp_path)])
+@contextmanager
+def added(name: str, code: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have a file more among the task types."""
+    (folder / f"{name}.py").write_text(code)
+    monkeypatch.setattr(task_types, "__path__", [*task_types.__path__, str(folder)])
     task_types.discover()
     yield
-    del task_types._types["repeat"]
-    del sys.modules["chalicelib.task_types.repeat"]
-    del task_types.repeat
+    del task_types._types[name]
+    del sys.modules[f"chalicelib.task_types.{name}"]
+    delattr(task_types, name)
+
+
+@pytest.fixture(autouse=True)
+def _repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with added("repeat", FILE, tmp_path, monkeypatch):
+        yield
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.ru.md"])
+def test_the_readmes_example_does_what_it_says(
+    readme: str,
+    ann: Api,
+    lambdas: Lambdas,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = (Path(__file__).parents[2] / readme).read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    with added("reverse", code, tmp_path_factory.mktemp("types"), monkeypatch):
+        task = ann.created("reverse", input_data={"text": "Moscow"})
+        assert lambdas.work_off() == []
+        assert ann.task(task["id"])["result"] == "wocsoM"
 
 
 def test_a_task_of_a_new_type_runs(ann: Api, lambdas: Lambdas) -> None:
