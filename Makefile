@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: localstack test-localstack test-localstack-host
+.PHONY: bench localstack test-localstack test-localstack-host
 .PHONY: help install run test test-unit lint format lock clean deploy destroy package redrive
 
 help: ## list the commands
@@ -35,6 +35,9 @@ test: lint test-unit ## lint, type check and test everything that needs no Docke
 
 test-unit: $(READY) ## only the tests that need no server
 	$(BIN)/python -m pytest -n auto tests/unit tests/integration
+
+bench: $(READY) ## measure a service that runs, beside the last time: URL=http://localhost:8000
+	@$(BIN)/python bench/tasks.py $(if $(URL),--url $(URL))
 
 deploy: $(READY) stage ## deploy to AWS: STAGE=dev|prod; URL= of a domain of your own, ALARM_EMAIL=
 	@$(BIN)/python -m infra.deploy --stage $(STAGE) $(if $(URL),--url $(URL)) \

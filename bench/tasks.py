@@ -1,0 +1,88 @@
+"""How fast a running service is: `make run` in one terminal, `make bench` in another.
+
+Prints what it measures beside the run before, which it keeps in build/bench.json.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+RESULTS = Path("build/bench.json")
+SUM = {"task_type": "sum", "input_data": {"values": [1, 2, 3, 10]}}
+
+
+def user(url: str) -> httpx.Client:
+    """Return a client that speaks for a new user."""
+    credentials = {"username": f"bench.{uuid4().hex}", "password": "a long password"}
+    httpx.post(f"{url}/api/register/", json=credentials).raise_for_status()
+    token = httpx.post(f"{url}/api/token/", json=credentials).raise_for_status().json()["access"]
+    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+
+
+def run_tasks(client: httpx.Client, number: int) -> list[dict[str, float]]:
+    """Run tasks one after the other; return the times of each, in ms."""
+    return [run_task(client) for _ in range(number)]
+
+
+def run_task(client: httpx.Client) -> dict[str, float]:
+    begin = time.perf_counter()
+    path = client.post("/api/tasks/", json=SUM).raise_for_status().headers["Location"]
+    created = time.perf_counter()
+    while True:
+        asked = time.perf_counter()
+        task: dict[str, Any] = client.get(path).raise_for_status().json()
+        answered = time.perf_counter()
+        if task["finished_at"]:
+            break
+        time.sleep(0.005)
+    started = datetime.fromisoformat(task["started_at"])
+    waited = started - datetime.fromisoformat(task["created_at"])
+    return {
+        "create": (created - begin) * 1000,
+        "show": (answered - asked) * 1000,
+        "created to started": waited.total_seconds() * 1000,
+        "created to seen done": (answered - begin) * 1000,
+    }
+
+
+def measure(url: str, users: int, number: int) -> dict[str, float]:
+    clients = [user(url) for _ in range(users)]
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(users) as threads:
+        rounds = threads.map(lambda client: run_tasks(client, number), clients)
+        samples = [sample for one in rounds for sample in one]
+    seconds = time.perf_counter() - begin
+    results = {"tasks a second": len(samples) / seconds}
+    for name in samples[0]:
+        values = sorted(sample[name] for sample in samples)
+        results[f"{name}, p50 ms"] = statistics.median(values)
+        results[f"{name}, p99 ms"] = values[int(len(values) * 0.99)]
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--url", default="http://localhost:8000")
+    parser.add_argument("--users", type=int, default=8)
+    parser.add_argument("--tasks", type=int, default=50, help="of each user")
+    arguments = parser.parse_args()
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = measure(arguments.url, arguments.users, arguments.tasks)
+    print(f"{'':28}{'before':>10}{'now':>10}")
+    for name, value in results.items():
+        old = f"{before[name]:10.1f}" if name in before else f"{'-':>10}"
+        print(f"{name:28}{old}{value:10.1f}")
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
