@@ -150,7 +150,7 @@ class _Keys:
         try:
             self._read()
         except (BotoCoreError, ClientError):
-            # The keys at hand are better than none; the next minute tries again.
+            # The keys at hand are better than none; it is tried again after as long.
             log.exception("the signing keys could not be read again")
             self._read_at += age
 

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -254,6 +255,7 @@ def _let_api_gateway_log(client: "APIGatewayClient", role: str) -> None:
             return
 
 
+@cache
 def whereabouts() -> tuple[str, str, str]:
     """Return the account, the region and the partition that all this happens in."""
     identity = boto3.client("sts").get_caller_identity()

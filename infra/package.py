@@ -26,7 +26,7 @@ from packaging.utils import canonicalize_name
 from chalicelib.config import Settings
 from infra import gateway
 from infra.deploy import BURST_LIMIT, PARTIAL_FAILURES, RATE_LIMIT
-from infra.stack import TEMPLATE
+from infra.stack import TEMPLATE, variable_name
 
 ROOT = Path(__file__).parents[1]
 #: What Chalice needs of the project.
@@ -73,12 +73,18 @@ def build(stage: str, out: Path, architecture: str | None = None) -> None:
     check_zip(out / "deployment.zip", ROOT / "requirements.txt")
 
 
-def read_resources(stage: str) -> Json:
-    """Return resources.yaml with its short tags written out, for this one stage."""
+def read_template() -> Json:
+    """Return resources.yaml with its short tags written out. Raises PackageError."""
     decoded, faults = cfnlint.decode.decode(str(TEMPLATE))
     if not isinstance(decoded, dict_node):
         raise PackageError(f"{TEMPLATE.name} cannot be read: {faults}")
-    resources: Json = json.loads(json.dumps(decoded))
+    template: Json = json.loads(json.dumps(decoded))
+    return template
+
+
+def read_resources(stage: str) -> Json:
+    """Return what resources.yaml is for this one stage. Raises PackageError."""
+    resources = read_template()
     # The policies and the API's stage name it literally.
     resources["Parameters"]["Stage"] |= {"Default": stage, "AllowedValues": [stage]}
     return resources
@@ -87,8 +93,7 @@ def read_resources(stage: str) -> Json:
 def merge_template(resources: Json) -> Json:
     """Return what is merged into Chalice's template: `resources` and what Chalice cannot set."""
     environment = {
-        re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper(): output["Value"]
-        for name, output in resources["Outputs"].items()
+        variable_name(name): output["Value"] for name, output in resources["Outputs"].items()
     }
     # A function that runs before its log group is made makes it, and then the stack fails.
     log_groups = [

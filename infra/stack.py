@@ -63,9 +63,13 @@ def environment(stage: str) -> dict[str, str]:
     client: CloudFormationClient = boto3.client("cloudformation")
     stack = client.describe_stacks(StackName=stack_name(stage))["Stacks"][0]
     return {
-        re.sub(r"(?<!^)(?=[A-Z])", "_", output["OutputKey"]).upper(): output["OutputValue"]
-        for output in stack["Outputs"]
+        variable_name(output["OutputKey"]): output["OutputValue"] for output in stack["Outputs"]
     }
+
+
+def variable_name(output: str) -> str:
+    """Return the environment variable that an output of the stack becomes."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", output).upper()
 
 
 def delete(stage: str, *, with_data: bool) -> None:

@@ -6,11 +6,10 @@ from functools import cache
 from typing import Any
 
 import boto3
-import cfnlint.decode
-from cfnlint.decode.node import dict_node
 from localstack_client import config as localstack
 
 from infra import stack
+from infra.package import read_template
 
 STAGE = "test"
 REGION = "us-east-1"
@@ -44,9 +43,7 @@ _NEEDED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::IAM::Role")
 
 @cache
 def _template() -> str:
-    decoded, faults = cfnlint.decode.decode(str(stack.TEMPLATE))
-    assert isinstance(decoded, dict_node), faults
-    return json.dumps(decoded)
+    return json.dumps(read_template())
 
 
 def template() -> dict[str, Any]:

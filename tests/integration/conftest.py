@@ -121,6 +121,15 @@ class Api:
 SUM = {"values": [1, 2, 3, 10]}
 
 
+def sweep() -> None:
+    """Let the sweeper tick once."""
+    from app import app
+
+    # The test client's own context has 3 seconds, which is less than a sweep wants.
+    with policy.running("sweeper"):
+        tick(app.handler_map["sweeper"])
+
+
 class Lambdas:
     """The worker, the dead-letter handler and the sweeper, invoked as AWS does."""
 
@@ -140,11 +149,7 @@ class Lambdas:
         return self._deliver("dead_letters", bodies, receives=1)
 
     def sweep(self) -> None:
-        from app import app
-
-        # The test client's own context has 3 seconds, which is less than a sweep wants.
-        with policy.running("sweeper"):
-            tick(app.handler_map["sweeper"])
+        sweep()
 
     def sent(self) -> list[dict[str, Any]]:
         """Return the messages sent to the queue since this was last asked."""

@@ -10,7 +10,7 @@ import pytest
 from botocore.client import BaseClient
 
 from tests import cloud
-from tests.integration.conftest import Api, Calls, Clock, Lambdas
+from tests.integration.conftest import Api, Calls, Clock, Lambdas, sweep
 from tests.integration.tools import (
     OUTAGE,
     Fail,
@@ -20,7 +20,6 @@ from tests.integration.tools import (
     minutes_pass,
     row_of,
     sign_in_again,
-    sweep,
 )
 
 Schedules = Callable[[], list[str]]

@@ -8,9 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib import moscow, security
-from infra.local.loops import tick
-from tests import policy
-from tests.integration.conftest import Api, Clock
+from tests.integration.conftest import Api, Clock, sweep
 
 Rows = Callable[[], list[dict[str, Any]]]
 Fail = Callable[..., None]
@@ -49,14 +47,6 @@ def shown(moment: datetime) -> str | None:
 def sign_in_again(api: Api) -> None:
     """Give a user a new access token; one lasts 15 minutes."""
     api.token = security.issue_token(security.ACCESS, api.user_id, moscow.now())
-
-
-def sweep() -> None:
-    """Let the sweeper tick once, with the minute that its Lambda has."""
-    from app import app
-
-    with policy.running("sweeper"):
-        tick(app.handler_map["sweeper"])
 
 
 def minutes_pass(clock: Clock, minutes: int) -> None:

@@ -228,7 +228,7 @@ def test_the_policies_name_what_the_stack_makes(stage: str) -> None:
 
 def test_the_outputs_are_the_settings_that_have_no_default() -> None:
     needed = [field.name for field in fields(Settings) if field.default is MISSING]
-    assert [re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in OUTPUTS] == needed
+    assert [stack.variable_name(name).lower() for name in OUTPUTS] == needed
 
 
 # -- roles
