@@ -32,6 +32,14 @@ class Settings:
     def queue_name(self) -> str:
         return self.queue_arn.rsplit(":", 1)[1]
 
+    @property
+    def dead_letter_queue_url(self) -> str:
+        return self.queue_url.rsplit("/", 1)[0] + "/" + self.dead_letter_queue_name
+
+    @property
+    def service(self) -> str:
+        return self.table_name
+
 
 @cache
 def settings() -> Settings:

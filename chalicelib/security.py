@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from passlib.context import CryptContext
 from passlib.utils import MAX_PASSWORD_SIZE
 
-from chalicelib import errors, moscow
+from chalicelib import errors, times
 from chalicelib.config import settings
 
 log = Logger(service="tasks", child=True)
@@ -145,7 +145,7 @@ class _Keys:
             raise jwt.InvalidTokenError("no such key") from None
 
     def _read_again_after(self, age: timedelta) -> None:
-        if moscow.now() - self._read_at <= age:
+        if times.now() - self._read_at <= age:
             return
         try:
             self._read()
@@ -157,7 +157,7 @@ class _Keys:
     def _read(self) -> None:
         answer = self._client.get_secret_value(SecretId=settings().signing_keys_arn)
         self._secret: dict[str, str] = json.loads(answer["SecretString"])
-        self._read_at = moscow.now()
+        self._read_at = times.now()
 
 
 @cache

@@ -1,74 +1,137 @@
-"""What was lost is found again: tasks without a message, counters that drifted."""
+"""The net: finds tasks whose message or schedule was lost, and sends them again."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 
-from chalicelib import dispatch, tasks
-from chalicelib.models import LOST_AFTER, PENDING, WATCH_SHARDS, Row, Task, User, watched
+from chalicelib import dispatch, models, tasks
+from chalicelib.config import settings
+from chalicelib.lifecycle import Status, next_sweep
+from chalicelib.models import SWEEP_SHARDS, Task, transitions
 
 log = Logger(service="tasks", child=True)
 
-#: Rows of one partition of the index that one sweep looks at.
-PER_SHARD = 1000
-#: A task that was sent again is left alone for so long, so that a backlog of the queue
-#: does not feed itself.
-PATIENCE = timedelta(minutes=15)
+#: Tasks that are read in one BatchGetItem (its quota).
+BATCH = 100
 
 
-def sweep(now: datetime, has_time: Callable[[], bool] = lambda: True) -> None:
-    """Look after every row that is due for it, the longest overdue first.
+@dataclass
+class Tally:
+    """What became of the rows that were due."""
 
-    What `has_time` leaves undone the next sweep does.
+    due: int = 0
+    rescued: int = 0
+    left_over: int = 0
+
+
+def sweep(now: datetime, has_time: Callable[[], bool] = lambda: True) -> Tally:
+    """Look at every task that is due for it, all shards side by side.
+
+    A shard with many tasks holds up no other. What there is no time for is left to the next
+    sweep, which begins with another shard.
     """
-    for shard in range(WATCH_SHARDS):
-        for row in watched(shard, now, PER_SHARD):
+    first = int(now.timestamp() // 60) % SWEEP_SHARDS
+    shards = [(first + number) % SWEEP_SHARDS for number in range(SWEEP_SHARDS)]
+    with ThreadPoolExecutor(SWEEP_SHARDS) as threads:
+        tallies = list(threads.map(lambda shard: _sweep_shard(shard, now, has_time), shards))
+    total = Tally(
+        due=sum(tally.due for tally in tallies),
+        rescued=sum(tally.rescued for tally in tallies),
+        left_over=sum(tally.left_over for tally in tallies),
+    )
+    _report(total)
+    return total
+
+
+def _sweep_shard(shard: int, now: datetime, has_time: Callable[[], bool]) -> Tally:
+    tally = Tally()
+    try:
+        keys = models.read_due(shard, now)
+        while batch := list(islice(keys, BATCH)):
             if not has_time():
-                log.warning("out of time, the next sweep goes on")
-                return
-            try:
-                _look_after(row, now)
-            except Exception:
-                # One row must not keep the others from being looked after.
-                log.exception("sweeping a row failed", pk=row.pk, sk=row.sk)
+                rest = models.count_due(shard, now)
+                tally.due += rest
+                tally.left_over += rest
+                break
+            tally.due += len(batch)
+            _sweep_batch(batch, now, tally)
+    except Exception:
+        # A shard that fails must not keep the others from being swept.
+        log.exception("sweep_failed", shard=shard)
+    return tally
 
 
-def _look_after(row: Row, now: datetime) -> None:
-    if isinstance(row, User):
-        _check_counter(row.user_id, now)
-    elif isinstance(row, Task):
+def _sweep_batch(keys: list[tuple[str, str]], now: datetime, tally: Tally) -> None:
+    lost = []
+    for task in models.get_many(keys):
         # The index may lag behind the table, which has the last word.
-        task = Task.find(row.user_id, row.task_id)
-        if task and task.watch_at and task.watch_at <= now:
-            _look_after_task(task, now)
+        if not isinstance(task, Task) or not task.sweep_at or task.sweep_at > now:
+            continue
+        if task.is_active and task.due_at <= now:
+            lost.append(task)
+        else:
+            _attempt(_look_after, task, now, tally)
+    for batch in _chunks(lost, dispatch.MAX_BATCH):
+        _send_again(batch, now, tally)
 
 
-def _look_after_task(task: Task, now: datetime) -> None:
-    wait = task.due - now
+def _send_again(lost: Sequence[Task], now: datetime, tally: Tally) -> None:
+    """Send tasks that should have been taken up by now."""
+    try:
+        sent = dispatch.send_batch(lost)
+    except Exception:
+        log.exception("rescue_failed", tasks=len(lost))
+        sent = set()
+    tally.left_over += len(lost) - len(sent)
+    for task in lost:
+        if task.task_id in sent:
+            _attempt(_note_rescue, task, now, tally)
+
+
+def _note_rescue(task: Task, now: datetime, tally: Tally) -> None:
+    log.warning("task_rescued", task_id=task.task_id, status=task.status)
+    tally.rescued += 1
+    transitions.move_sweep(task, next_sweep(now, task.due_at))
+
+
+def _look_after(task: Task, now: datetime, _tally: Tally) -> None:
+    """Look after a task that has ended or whose next run is to come."""
     if not task.is_active:
-        # Cancelled, but perhaps its one-shot is still there.
-        dispatch.call_off(task.task_id)
-        task.rewatch(None)
-    elif wait <= timedelta():
-        log.warning("a lost task is sent again", task_id=task.task_id, status=task.status)
-        dispatch.send(task.user_id, task.task_id)
-        task.rewatch(now + PATIENCE)
-    elif task.status == PENDING:
+        # It was cancelled; its schedule may have been created after that.
+        dispatch.delete_schedule(task)
+        transitions.move_sweep(task, None)
+    elif task.status == Status.PENDING:
         tasks.schedule(task, now)
-    elif wait <= dispatch.LONGEST_DELAY:
-        dispatch.send(task.user_id, task.task_id, wait)
-        task.rewatch(task.due + LOST_AFTER)
     else:
-        task.rewatch(task.due - dispatch.SENT_AHEAD)
+        dispatch.send_later(task, task.due_at, now)
+        transitions.move_sweep(task, next_sweep(now, task.due_at))
 
 
-def _check_counter(user_id: str, now: datetime) -> None:
-    # The counters are read first: a change while the tasks are counted shows in them.
-    user = User.find(user_id)
-    if user is None:
-        return
-    active = len(Task.active_of(user_id))
-    if active != user.active:
-        log.error("a counter had drifted", user_id=user_id, stored=int(user.active), found=active)
-    user.settle(active, now)
+def _attempt(
+    action: Callable[[Task, datetime, Tally], None], task: Task, now: datetime, tally: Tally
+) -> None:
+    try:
+        action(task, now, tally)
+    except Exception:
+        # One row must not keep the others from being looked after.
+        tally.left_over += 1
+        log.exception("sweep_of_task_failed", task_id=task.task_id)
+
+
+def _chunks(tasks: Sequence[Task], size: int) -> Iterator[Sequence[Task]]:
+    for start in range(0, len(tasks), size):
+        yield tasks[start : start + size]
+
+
+def _report(tally: Tally) -> None:
+    log.info("sweep_finished", due=tally.due, rescued=tally.rescued, left_over=tally.left_over)
+    metrics = Metrics(namespace="Tasks", service=settings().service)
+    metrics.add_metric("SweepDue", MetricUnit.Count, tally.due)
+    metrics.add_metric("SweepRescued", MetricUnit.Count, tally.rescued)
+    metrics.add_metric("SweepLeftOver", MetricUnit.Count, tally.left_over)
+    metrics.flush_metrics()

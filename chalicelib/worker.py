@@ -1,112 +1,108 @@
 """One message to its end: claim the task, run it, record the outcome."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 from aws_lambda_powertools import Logger
+from pydantic import ValidationError
 
-from chalicelib import dispatch, exact_json, moscow, task_types
+from chalicelib import dispatch, exact_json, task_types, times
+from chalicelib.dispatch import Message
 from chalicelib.errors import TaskError
-from chalicelib.models import FAILURE, LOST_AFTER, MAX_TRIES, SUCCESS, Task
-from chalicelib.task_types import Run, WaitUntil
+from chalicelib.lifecycle import (
+    DEAD_LETTER_DELAY,
+    DEFAULT_MAX_TRIES,
+    DEFAULT_TIMEOUT,
+    TIME_RESERVE,
+    Status,
+    retry_pause,
+)
+from chalicelib.models import Task, events, transitions
+from chalicelib.task_types import Retry, Run, Snooze, TaskType
+from chalicelib.time_limit import TimeLimitExceeded, time_limit
 
 log = Logger(service="tasks", child=True)
 
-#: How long a worker has a task to itself: the timeout of its Lambda, after which it is
-#: surely gone, and a little more.
-LEASE = timedelta(seconds=65)
-#: The largest result, in bytes of JSON: DynamoDB's rows end at 400 KB.
+#: The largest result, in bytes of JSON: an item of DynamoDB ends at 400 KB.
 MAX_RESULT = 256 * 1024
-#: The pause before the second try; it doubles with each one.
-RETRY_PAUSE = timedelta(seconds=10)
 
 
-def work(record: Mapping[str, Any]) -> None:
-    """Deal with one record of an SQS event.
+def handle_message(message: Message) -> None:
+    """Bring one message to its end.
 
-    Returns when the message is done with: the task has ended, waits for its moment, or has
-    no need of it. Raises when the queue is to deliver it again.
+    Returns when the message is not needed any more: the task has ended, waits for its moment,
+    or has a new message. Raises if the queue must deliver it again.
     """
-    user_id, task_id = dispatch.read(record["body"])
-    with log.append_context_keys(task_id=task_id, user_id=user_id):
-        _work(user_id, task_id, record["receiptHandle"])
-
-
-def _work(user_id: str, task_id: str, receipt_handle: str) -> None:
-    now = moscow.now()
-    task, is_mine = Task.claim(
-        user_id, task_id, lease=str(uuid4()), now=now, lease_until=now + LEASE
+    now = times.now()
+    max_tries = _max_tries(message)
+    task, is_mine = transitions.claim(
+        message.user_id, message.task_id, lease_id=str(uuid4()), now=now, max_tries=max_tries
     )
     if task and is_mine:
-        _run(task, receipt_handle)
+        _run(task)
     elif task is None:
-        log.warning("a message for a task that is not there")
+        log.warning("message_without_task")
     elif not task.is_active:
-        log.info("a message for a task that has ended", status=task.status)
-    elif task.due > now:
-        # It came early, or somebody is at it: the message comes back when it is time.
-        dispatch.send(user_id, task_id, task.due - now)
-    elif task.tries >= MAX_TRIES:
-        _give_up(task, now)
+        log.info("message_of_finished_task", status=task.status)
+    elif task.due_at > now:
+        # It came early, or another worker runs the task. If the schedule of a long wait exists,
+        # this drops the message; if the worker died before it made one, this makes it.
+        dispatch.send_later(task, task.due_at, now)
+    elif task.attempts_since_progress >= max_tries:
+        _discard(task, now, max_tries)
     else:
-        # It became free after the claim was refused.
-        dispatch.send(user_id, task_id)
+        # The task became free right after the claim was refused.
+        dispatch.send(task)
 
 
-def bury(record: Mapping[str, Any]) -> None:
-    """Deal with one record of the dead-letter queue: what is left of it ends in failure."""
-    try:
-        user_id, task_id = dispatch.read(record["body"])
-    except ValueError:
-        log.error("a dead letter that names no task", message_id=record.get("messageId"))
-        return
-    with log.append_context_keys(task_id=task_id, user_id=user_id):
-        now = moscow.now()
-        task = Task.find(user_id, task_id)
-        if task is None or not task.is_active or task.due > now:
-            # Whoever is at it, or its time to come, brings a message of its own.
-            log.warning("a dead letter of a task that has no need of it")
-        else:
-            _give_up(task, now)
+def handle_dead_letter(message: Message) -> None:
+    """Deal with a message that the queue gave up on. The tries on the row alone decide.
 
-
-def _give_up(task: Task, now: datetime) -> None:
-    """End in failure a task that was tried often enough."""
-    error = _error("retries_exhausted", "The task was given up after several failed attempts.")
-    if task.give_up(now, error):
-        log.error("task given up", attempts=int(task.attempts))
-
-
-def _run(task: Task, receipt_handle: str) -> None:
-    try:
-        outcome = _outcome(task)
-    except TaskError as fault:
-        _finish(task, FAILURE, error=_error(fault.code, fault.detail))
-    except (ValueError, ArithmeticError):
-        log.exception("the type refused its input")
-        detail = "The task type could not process the input."
-        _finish(task, FAILURE, error=_error("invalid_input", detail))
-    except Exception:
-        _try_again_later(task, receipt_handle)
-        raise
+    A task that nobody tried is never discarded: it is sent again.
+    """
+    now = times.now()
+    task = Task.find(message.user_id, message.task_id)
+    if task is None or not task.is_active:
+        log.info("dead_letter_dropped")
+    elif task.due_at <= now and task.attempts_since_progress >= _max_tries(message):
+        _discard(task, now, _max_tries(message))
     else:
-        if isinstance(outcome, WaitUntil):
-            _wait(task, outcome.moment)
-        else:
-            _finish(task, SUCCESS, result=outcome)
+        log.warning("dead_letter_sent_again", status=task.status)
+        dispatch.send(task, max(task.due_at - now, DEAD_LETTER_DELAY))
 
 
-def _outcome(task: Task) -> str | WaitUntil:
-    """Run the task's type; return its result as JSON, or until when it waits."""
+def _run(task: Task) -> None:
     task_type = task_types.get(task.task_type)
+    try:
+        outcome = _outcome(task, task_type)
+    except TaskError as fault:
+        _finish(task, Status.FAILURE, error=_error(fault.code, fault.detail))
+    except TimeLimitExceeded:
+        _fail_attempt(task, task_type, "timeout")
+    except Retry as retry:
+        _fail_attempt(task, task_type, retry.code, retry.after)
+    except Exception:
+        _fail_attempt(task, task_type, "unexpected_error")
+    else:
+        if isinstance(outcome, Snooze):
+            _snooze(task, outcome.until)
+        else:
+            _finish(task, Status.SUCCESS, result=outcome)
+
+
+def _outcome(task: Task, task_type: TaskType | None) -> str | Snooze:
+    """Run the task's type; return its result as JSON, or until when it snoozes."""
     if task_type is None:
         raise TaskError(f'There is no task type "{task.task_type}" any more.', "unknown_task_type")
-    task_input = task_type.read(exact_json.loads(task.input_data))
-    now = moscow.now()
-    outcome = task_type.run(task_input, Run(started_at=task.started_at or now, now=now))
-    if isinstance(outcome, WaitUntil):
+    try:
+        task_input = task_type.read(exact_json.loads(task.input_data))
+    except ValidationError:
+        # The type has changed since it accepted this input.
+        raise TaskError("The task type no longer accepts this input.") from None
+    now = times.now()
+    with time_limit(task_type.timeout):
+        outcome = task_type.run(task_input, Run(started_at=task.started_at or now, now=now))
+    if isinstance(outcome, Snooze):
         return outcome
     result = exact_json.dumps(outcome)
     if len(result.encode()) > MAX_RESULT:
@@ -114,33 +110,68 @@ def _outcome(task: Task) -> str | WaitUntil:
     return result
 
 
-def _finish(
-    task: Task, status: str, *, result: str | None = None, error: str | None = None
+def _fail_attempt(
+    task: Task, task_type: TaskType | None, code: str, after: timedelta | None = None
 ) -> None:
-    if task.finish(status, moscow.now(), result=result, error=error):
-        log.info("task finished", status=status, attempts=int(task.attempts))
+    """Plan the next try of a task; after the last one, end it."""
+    assert task_type  # noqa: S101  # a task without a type ends with a TaskError
+    now, tries = times.now(), int(task.attempts_since_progress)
+    log.exception("attempt_failed", code=code, tries=tries, task_type=task.task_type)
+    if tries >= task_type.max_tries:
+        event = events.attempt_failed(now, code, None)
+        _finish(task, Status.FAILURE, error=_RETRIES_EXHAUSTED, event=event)
+        return
+    next_try_at = now + (retry_pause(tries, task_type.backoff) if after is None else after)
+    if transitions.schedule_retry(task, now, next_try_at, code):
+        dispatch.send_later(task, next_try_at, now)
     else:
-        log.warning("outcome dropped: the task was cancelled or taken over", status=status)
+        log.warning("lease_lost", outcome="retry")
 
 
-def _wait(task: Task, until: datetime) -> None:
-    delay = until - moscow.now()
-    by_queue = delay <= dispatch.LONGEST_DELAY
-    watch_at = until + LOST_AFTER if by_queue else until - dispatch.SENT_AHEAD
-    if task.wait(until, watch_at) and by_queue:
-        dispatch.send(task.user_id, task.task_id, delay)
+def _snooze(task: Task, until: datetime) -> None:
+    now = times.now()
+    if transitions.snooze(task, now, until):
+        dispatch.send_later(task, until, now)
+    else:
+        log.warning("lease_lost", outcome="snooze")
 
 
-def _try_again_later(task: Task, receipt_handle: str) -> None:
-    """Free the task for the next delivery of its message, and plan that one."""
-    tries = int(task.tries)
-    log.exception("attempt failed", tries=tries)
-    # After the last try the queue moves the message to the dead letters at once.
-    pause = RETRY_PAUSE * 2 ** (tries - 1) if tries < MAX_TRIES else timedelta()
-    now = moscow.now()
-    if task.release(now + pause, now + pause + dispatch.LONGEST_DELAY):
-        dispatch.show_again(receipt_handle, pause)
+def _finish(
+    task: Task,
+    status: Status,
+    *,
+    result: str | None = None,
+    error: str | None = None,
+    event: str | None = None,
+) -> None:
+    if transitions.finish(task, status, times.now(), result=result, error=error, event=event):
+        log.info("task_finished", status=status, attempts=int(task.attempts))
+    else:
+        # It was cancelled, or another worker took it up after this one's lease.
+        log.warning("lease_lost", outcome=status)
+
+
+def _discard(task: Task, now: datetime, max_tries: int) -> None:
+    """End in failure a task whose worker died during its last try."""
+    if transitions.discard(task, now, _RETRIES_EXHAUSTED, max_tries):
+        log.error("task_discarded", attempts=int(task.attempts))
+
+
+def time_needed(message: Message) -> timedelta:
+    """Return how much time a Lambda needs to bring a message to its end."""
+    task_type = task_types.get(message.task_type)
+    return (task_type.timeout if task_type else DEFAULT_TIMEOUT) + TIME_RESERVE
+
+
+def _max_tries(message: Message) -> int:
+    task_type = task_types.get(message.task_type)
+    return task_type.max_tries if task_type else DEFAULT_MAX_TRIES
 
 
 def _error(code: str, detail: str) -> str:
     return exact_json.dumps({"code": code, "detail": detail})
+
+
+_RETRIES_EXHAUSTED = _error(
+    "retries_exhausted", "The task was given up after several failed attempts."
+)

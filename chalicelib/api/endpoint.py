@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from chalice import Blueprint, ChaliceUnhandledError, Response
 from chalice.app import Request
 
-from chalicelib import errors, exact_json, moscow, security
+from chalicelib import errors, exact_json, security, times
 
 #: The largest body that is read, in bytes.
 MAX_BODY = 64 * 1024
@@ -149,7 +149,7 @@ def _call(request: Request, user_id: str, body: dict[str, Any]) -> Call:
     path = request.context.get("path", request.path).rstrip("/")
     query = request.to_original_event().get("multiValueQueryStringParameters") or {}
     return Call(
-        now=moscow.now(),
+        now=times.now(),
         user_id=user_id,
         body=body,
         headers=request.headers,

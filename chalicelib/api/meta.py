@@ -26,7 +26,7 @@ def _task_types(call: Call) -> Response:
                 "description": task_type.description,
                 "input_schema": task_type.schema(),
             }
-            for task_type in task_types.everything()
+            for task_type in task_types.all_types()
         ]
     )
 

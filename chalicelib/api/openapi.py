@@ -6,7 +6,7 @@ from pydantic.json_schema import models_json_schema
 
 from chalicelib import errors, task_types
 from chalicelib.api import accounts, tasks
-from chalicelib.models import STATUSES
+from chalicelib.lifecycle import Status
 
 _REF = "#/components/schemas/{model}"
 _TIME = {"type": "string", "format": "date-time"}
@@ -38,7 +38,7 @@ def _paths() -> dict[str, Any]:
     task_id = {"name": "task_id", "in": "path", "required": True, "schema": _TEXT}
     key = _header("Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 255})
     if_none_match = _header("If-None-Match", _TEXT)
-    status = _query("status", {"enum": list(STATUSES)})
+    status = _query("status", {"enum": list(Status)})
     page = _query("page", _TEXT, "A number from 1, or `last`.")
     cursor = _query("cursor", _TEXT, "Taken from `next` and `previous`.")
     task = _response("The task.", _ref("Task"))
@@ -167,7 +167,7 @@ def _schemas() -> dict[str, Any]:
     schemas: dict[str, Any] = dict(definitions["$defs"])
     time = schemas["TaskRequest"]["properties"]["scheduled_at"]
     inputs = []
-    for task_type in task_types.everything():
+    for task_type in task_types.all_types():
         name = f"{task_type.name}_input"
         schema = task_type.schema(f"#/components/schemas/{name}/$defs/{{model}}")
         for form in (schema, *schema.get("$defs", {}).values()):
@@ -175,7 +175,7 @@ def _schemas() -> dict[str, Any]:
                 form["properties"]["scheduled_at"] = time | {"deprecated": True}
         schemas[name] = schema | {"title": name, "description": task_type.description}
         inputs.append(_ref(name))
-    names = [task_type.name for task_type in task_types.everything()]
+    names = [task_type.name for task_type in task_types.all_types()]
     schemas["TaskRequest"]["properties"]["task_type"]["enum"] = names
     schemas["TaskRequest"]["properties"]["input_data"] = {"anyOf": inputs}
     return schemas | {
@@ -186,7 +186,7 @@ def _schemas() -> dict[str, Any]:
                 "id": {"type": "string", "format": "uuid"},
                 "task_type": _TEXT,
                 "input_data": {"type": "object"},
-                "status": {"enum": list(STATUSES)},
+                "status": {"enum": list(Status)},
                 "result": {},
                 "error": {"anyOf": [_object({"code": _TEXT, "detail": _TEXT}), {"type": "null"}]},
                 "attempts": {"type": "integer"},

@@ -23,10 +23,11 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from chalicelib import errors, exact_json, moscow, task_types, tasks
+from chalicelib import errors, exact_json, listing, task_types, tasks, times
 from chalicelib.api.endpoint import Call, answer, resource
 from chalicelib.api.fields import NULL, read
-from chalicelib.models import STARTED, STATUSES, Task
+from chalicelib.lifecycle import Status
+from chalicelib.models import Task, events
 from chalicelib.task_types import Run, TaskType
 
 log = Logger(service="tasks", child=True)
@@ -87,7 +88,7 @@ def _parse_time(value: object) -> datetime:
     if not isinstance(value, str):
         raise _refuse(_WRONG_FORMAT)
     try:
-        return moscow.parse(value)
+        return times.parse(value)
     except ValueError:
         raise _refuse(_WRONG_FORMAT) from None
     except OverflowError:
@@ -127,7 +128,7 @@ class TaskRequest(BaseModel):
     def _suits_its_type(cls, input_data: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         task_type: TaskType | None = info.data.get("task_type")
         if task_type:
-            task_type.read(input_data)
+            task_type.read({k: v for k, v in input_data.items() if k != "scheduled_at"})
         return input_data
 
 
@@ -160,7 +161,7 @@ def _create(call: Call) -> Response:
 
 def _show(call: Call, task_id: str) -> Response:
     task = tasks.show(call.user_id, task_id)
-    text = exact_json.dumps(represent(task, call.now))
+    text = exact_json.dumps(represent(task, call.now) | {"events": events.history(task)})
     tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     headers = {"ETag": tag}
     if task.is_active:
@@ -172,13 +173,13 @@ def _show(call: Call, task_id: str) -> Response:
 
 def _list(call: Call) -> Response:
     status = call.parameter("status")
-    if status is not None and status not in STATUSES:
+    if status is not None and status not in list(Status):
         reason = f"Select a valid choice. {status} is not one of the available choices."
         raise errors.InvalidFields({"status": [reason]})
     number = _page_number(call.parameter("page"))
     cursor = call.parameter("cursor")
     position = _read_cursor(cursor) if cursor else None
-    page = tasks.list_page(call.user_id, status=status, number=number, position=position)
+    page = listing.list_page(call.user_id, status=status, number=number, position=position)
     return answer(
         {
             "count": page.count,
@@ -207,10 +208,10 @@ def represent(task: Task, now: datetime) -> dict[str, Any]:
         "result": task.result and exact_json.Raw(task.result),
         "error": task.error and exact_json.Raw(task.error),
         "attempts": int(task.attempts),
-        "scheduled_at": moscow.show(task.scheduled_at),
-        "created_at": moscow.show(task.created_at),
-        "started_at": moscow.show(task.started_at),
-        "finished_at": moscow.show(task.finished_at),
+        "scheduled_at": times.show(task.scheduled_at),
+        "created_at": times.show(task.created_at),
+        "started_at": times.show(task.started_at),
+        "finished_at": times.show(task.finished_at),
     }
     progress = _progress(task, now)
     return shown if progress is None else shown | {"progress": progress}
@@ -218,11 +219,16 @@ def represent(task: Task, now: datetime) -> dict[str, Any]:
 
 def _progress(task: Task, now: datetime) -> Mapping[str, Any] | None:
     task_type = task_types.get(task.task_type)
-    if task.status != STARTED or not task_type or not task_type.progress or not task.started_at:
+    if (
+        task.status != Status.STARTED
+        or not task_type
+        or not task_type.progress
+        or not task.started_at
+    ):
         return None
     try:
-        task_input = task_type.read(exact_json.loads(task.input_data))
-        return task_type.progress(task_input, Run(started_at=task.started_at, now=now))
+        input_data = exact_json.loads(task.input_data)
+        return task_type.progress(input_data, Run(started_at=task.started_at, now=now))
     except Exception:
         # A type may be newer than its tasks; they are shown all the same.
         log.exception("no progress to be had", task_id=task.task_id)
@@ -231,8 +237,8 @@ def _progress(task: Task, now: datetime) -> Mapping[str, Any] | None:
 
 def _next_look(task: Task, now: datetime) -> int:
     """Return in how many seconds it makes sense to look at an active task again."""
-    is_asleep = task.is_waiting or task.status != STARTED
-    return max(1, math.ceil((task.due - now).total_seconds())) if is_asleep else 1
+    is_asleep = task.is_waiting or task.status != Status.STARTED
+    return max(1, math.ceil((task.due_at - now).total_seconds())) if is_asleep else 1
 
 
 def _matches(header: str, tag: str) -> bool:
@@ -266,21 +272,21 @@ def _page_number(text: str | None) -> int | None:
     return number
 
 
-def _page_link(call: Call, number: int, position: tasks.Position) -> str:
+def _page_link(call: Call, number: int, position: listing.Position) -> str:
     # Page 1 has no number, as in DRF.
     page = str(number) if number > 1 else None
     return call.link({"page": page, "cursor": _write_cursor(position)})
 
 
-def _write_cursor(position: tasks.Position) -> str:
+def _write_cursor(position: listing.Position) -> str:
     raw = bytes([position.above]) + UUID(position.task_id).bytes
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _read_cursor(text: str) -> tasks.Position:
+def _read_cursor(text: str) -> listing.Position:
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        position = tasks.Position(task_id=str(UUID(bytes=raw[1:])), above=bool(raw[0]))
+        position = listing.Position(task_id=str(UUID(bytes=raw[1:])), above=bool(raw[0]))
     except (ValueError, IndexError):
         raise errors.NotFound("Invalid page.") from None
     # base64 passes over what does not belong to it: only a cursor of ours is as we write it.

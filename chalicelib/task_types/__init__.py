@@ -1,13 +1,21 @@
-"""The registry of task types: every file in this folder is found and loaded by itself."""
+"""The registry of task types; it finds and loads every file in this folder."""
 
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from chalicelib.lifecycle import (
+    DEFAULT_BACKOFF,
+    DEFAULT_MAX_TRIES,
+    DEFAULT_TIMEOUT,
+    MAX_TIMEOUT,
+    MAX_TRIES,
+)
 
 
 class TaskInput(BaseModel):
@@ -26,30 +34,52 @@ class Run:
 
 
 @dataclass(frozen=True)
-class WaitUntil:
-    """Returned instead of a result: run me again at this moment, until then run nothing.
+class Snooze:
+    """Returned instead of a result: run me again at this moment, and nothing until then.
 
-    A wait costs nothing, whatever its length; the type starts from the top after it.
+    A snooze costs nothing, however long it is. It counts as progress, so the tries begin anew.
+    The function starts from the top after it.
     """
 
-    moment: datetime
+    until: datetime
+
+    def __post_init__(self) -> None:
+        if self.until.tzinfo is None:
+            raise ValueError("A snooze needs a time with an offset.")
+
+
+class Retry(Exception):
+    """Raised to choose when a failed attempt is tried again; `code` goes to the task's events."""
+
+    def __init__(self, after: timedelta, code: str = "retry") -> None:
+        super().__init__(f"try again after {after}")
+        self.after = after
+        self.code = code
+
+
+Function = Callable[[Any, Run], Any]
+Progress = Callable[[Mapping[str, Any], Run], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class TaskType:
-    """One kind of work: what it takes, what it does, how far it is."""
+    """One kind of work: what it takes, what it does, how far it is, how it is retried."""
 
     name: str
     description: str
-    run: Callable[[Any, Run], Any]
-    progress: Callable[[Any, Run], Mapping[str, Any]] | None
+    run: Function
+    progress: Progress | None
+    #: How long one run may take.
+    timeout: timedelta
+    #: Attempts without progress before the task ends in failure.
+    max_tries: int
+    #: The pause before the second try; it doubles with each one, up to 15 minutes.
+    backoff: timedelta
     _input: TypeAdapter[Any] = field(repr=False)
 
-    def read(self, input_data: dict[str, Any]) -> Any:
+    def read(self, input_data: Mapping[str, Any]) -> Any:
         """Check `input_data` and return it typed. Raises pydantic.ValidationError."""
-        # Older clients have the time of the task in here; it is not the type's business.
-        own = {name: value for name, value in input_data.items() if name != "scheduled_at"}
-        return self._input.validate_python(own)
+        return self._input.validate_python(input_data)
 
     def schema(self, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
         """Return the JSON Schema (2020-12) of `input_data`."""
@@ -63,23 +93,43 @@ def task_type(
     name: str,
     input_model: Any,
     *,
-    progress: Callable[[Any, Run], Mapping[str, Any]] | None = None,
-) -> Callable[[Callable[[Any, Run], Any]], Callable[[Any, Run], Any]]:
+    progress: Progress | None = None,
+    timeout: float = DEFAULT_TIMEOUT.total_seconds(),
+    max_tries: int = DEFAULT_MAX_TRIES,
+    backoff: timedelta = DEFAULT_BACKOFF,
+) -> Callable[[Function], Function]:
     """Register the decorated function as a task type.
 
-    The function gets its checked input and a `Run`, and returns what JSON can carry (or
-    `WaitUntil`). It may run more than once, so it must not matter that it does. What it
-    raises: TaskError, ValueError and ArithmeticError are the input's fault and end the
-    task in failure; everything else is a dependency's and is tried again.
+    The function gets its checked input and a `Run`, and returns what JSON can carry, or a
+    `Snooze`. A run that takes longer than `timeout` seconds (at most 50) is interrupted. The
+    function may run more than once for one task, so a second run must do no harm.
 
-    Raises ValueError for a name that is taken.
+    TaskError says that the input is at fault: the task ends in failure. Every other exception
+    is a dependency's: the task is tried again after `backoff`, doubling, or when `Retry` says,
+    up to `max_tries` times without a snooze in between.
+
+    `progress` gets `input_data` as the client sent it and returns what a started task shows.
+
+    Raises ValueError if the name is taken or a limit is out of range.
     """
+    if not 0 < timeout <= MAX_TIMEOUT.total_seconds():
+        raise ValueError(f"The timeout must be at most {MAX_TIMEOUT.seconds} seconds.")
+    if not 1 <= max_tries <= MAX_TRIES:
+        raise ValueError(f"max_tries must be from 1 to {MAX_TRIES}.")
 
-    def register(function: Callable[[Any, Run], Any]) -> Callable[[Any, Run], Any]:
+    def register(function: Function) -> Function:
         if name in _types:
-            raise ValueError(f'There already is a task type "{name}": choose another name.')
-        description = (function.__doc__ or "").strip()
-        _types[name] = TaskType(name, description, function, progress, TypeAdapter(input_model))
+            raise ValueError(f'The task type "{name}" exists already: choose another name.')
+        _types[name] = TaskType(
+            name=name,
+            description=(function.__doc__ or "").strip(),
+            run=function,
+            progress=progress,
+            timeout=timedelta(seconds=timeout),
+            max_tries=max_tries,
+            backoff=backoff,
+            _input=TypeAdapter(input_model),
+        )
         return function
 
     return register
@@ -89,7 +139,7 @@ def get(name: str) -> TaskType | None:
     return _types.get(name)
 
 
-def everything() -> list[TaskType]:
+def all_types() -> list[TaskType]:
     """Return all types by name."""
     return [_types[name] for name in sorted(_types)]
 

@@ -1,21 +1,22 @@
-"""The task type `countdown`: lets some seconds pass, at nobody's cost."""
+"""The task type `countdown`: lets some seconds pass without a Lambda that waits."""
 
 import math
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from chalicelib.task_types import Run, TaskInput, WaitUntil, task_type
+from chalicelib.task_types import Run, Snooze, TaskInput, task_type
 
 #: The longest countdown, in seconds: a day.
 LONGEST = 86_400
 
 
 def _whole(value: object) -> object:
-    """JSON has one kind of number: 5.0 is a whole one."""
-    # Beyond the first condition an int of a million digits could come of it.
+    """Take 5.0 for 5: JSON has one kind of number."""
+    # Without the first condition, int() could make a number of a million digits.
     if isinstance(value, Decimal) and abs(value.adjusted()) < 9 and value == int(value):
         return int(value)
     return value
@@ -27,18 +28,19 @@ class Input(TaskInput):
     seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST), BeforeValidator(_whole)]
 
 
-def _remaining(countdown: Input, run: Run) -> timedelta:
-    return run.started_at + timedelta(seconds=countdown.seconds) - run.now
+def _end(seconds: int, run: Run) -> datetime:
+    return run.started_at + timedelta(seconds=seconds)
 
 
-def progress(countdown: Input, run: Run) -> dict[str, Any]:
-    return {"remaining_seconds": max(0, math.ceil(_remaining(countdown, run).total_seconds()))}
+def progress(input_data: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    remaining = _end(int(input_data["seconds"]), run) - run.now
+    return {"remaining_seconds": max(0, math.ceil(remaining.total_seconds()))}
 
 
 @task_type("countdown", Input, progress=progress)
-def count_down(countdown: Input, run: Run) -> dict[str, int] | WaitUntil:
+def count_down(countdown: Input, run: Run) -> dict[str, int] | Snooze:
     """Waits for 0 to 86,400 seconds."""
-    remaining = _remaining(countdown, run)
-    if remaining > timedelta():
-        return WaitUntil(run.now + remaining)
+    end = _end(countdown.seconds, run)
+    if end > run.now:
+        return Snooze(end)
     return {"seconds": countdown.seconds}

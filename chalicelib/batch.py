@@ -1,0 +1,77 @@
+"""A batch of SQS messages, each handled by itself and in the time that it needs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from chalicelib import dispatch
+from chalicelib.dispatch import Message
+from chalicelib.lifecycle import redelivery_pause
+
+log = Logger(service="tasks", child=True)
+
+#: A record of an SQS event, as Lambda hands it over.
+Record = Mapping[str, Any]
+
+
+class BatchFailed(Exception):
+    """Every record of a batch failed: an error of the Lambda, for its metric and its poller."""
+
+
+def handle(
+    records: Sequence[Record],
+    handler: Callable[[Message], None],
+    *,
+    queue_url: str,
+    time_left: Callable[[], timedelta],
+    time_needed: Callable[[Message], timedelta],
+) -> list[str]:
+    """Handle each record; return the ids of those that the queue must deliver again.
+
+    If there is too little time left for a record, it and the rest of the batch go back to the
+    queue at once. A record that failed comes again after seconds.
+
+    Raises BatchFailed if every record failed.
+    """
+    failed: list[str] = []
+    for position, record in enumerate(records):
+        try:
+            message = dispatch.parse_message(record["body"])
+        except ValueError:
+            # Nothing of ours wrote it, and no retry can mend it.
+            log.error("message_malformed", message_id=record["messageId"])
+            continue
+        if time_left() < time_needed(message):
+            rest = records[position:]
+            log.info("records_given_back", records=len(rest))
+            _redeliver(queue_url, rest, timedelta())
+            return failed + [one["messageId"] for one in rest]
+        if not _succeeds(handler, message, record, queue_url):
+            failed.append(record["messageId"])
+    if failed and len(failed) == len(records):
+        raise BatchFailed(f"all {len(failed)} records of the batch failed")
+    return failed
+
+
+def _succeeds(
+    handler: Callable[[Message], None], message: Message, record: Record, queue_url: str
+) -> bool:
+    with log.append_context_keys(task_id=message.task_id, user_id=message.user_id):
+        try:
+            handler(message)
+        except Exception:
+            receives = int(record["attributes"]["ApproximateReceiveCount"])
+            log.exception("record_failed", receives=receives)
+            _redeliver(queue_url, [record], redelivery_pause(receives))
+            return False
+    return True
+
+
+def _redeliver(queue_url: str, records: Sequence[Record], delay: timedelta) -> None:
+    try:
+        dispatch.change_visibility(queue_url, [one["receiptHandle"] for one in records], delay)
+    except Exception:
+        # Then the queue delivers them after its visibility timeout.
+        log.exception("change_visibility_failed", records=len(records))

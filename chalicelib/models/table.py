@@ -1,0 +1,178 @@
+"""The table itself: its keys and indexes, conditional writes, and transactions."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from pynamodb.attributes import (
+    DiscriminatorAttribute,
+    NumberAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+    UTCDateTimeAttribute,
+)
+from pynamodb.exceptions import CancellationReason, DoesNotExist, TransactWriteError, UpdateError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from chalicelib import errors
+from chalicelib.config import settings
+
+#: Conflicting transactions are tried again this often; each try is a round trip apart.
+CONFLICT_TRIES = 25
+
+ALL_OLD = "ALL_OLD"
+_CONDITION_FAILED = "ConditionalCheckFailed"
+_CONFLICT = "TransactionConflict"
+
+_I = TypeVar("_I", bound="Item")
+
+
+class _Sweep(GlobalSecondaryIndex[Any]):
+    """The sweeper's worklist; sparse: only tasks that it may have to look at."""
+
+    class Meta:
+        index_name = "sweep"
+        projection = KeysOnlyProjection()
+
+    sweep_shard = NumberAttribute(hash_key=True)
+    sweep_at = UTCDateTimeAttribute(range_key=True)
+
+
+class Item(Model):
+    """The keys that an item of the table can have."""
+
+    class Meta:
+        table_name = settings().table_name
+        # API Gateway ends a request after 29 seconds.
+        connect_timeout_seconds = 2
+        read_timeout_seconds = 4
+        max_retry_attempts = 3
+        max_pool_connections = 64
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    #: The partition of the sweeper's index; absent from rows that nothing can go wrong with.
+    sweep_shard = NumberAttribute(null=True)
+    #: When the sweeper looks at the row.
+    sweep_at = UTCDateTimeAttribute(null=True)
+
+    sweep = _Sweep()
+
+    @property
+    def user_id(self) -> str:
+        return self.pk.removeprefix("user#")
+
+
+# Made before the classes of rows, which inherit it: PynamoDB would make a client for each.
+CONNECTION = Item._get_connection()
+
+
+class Row(Item):
+    """An item with content; PynamoDB reads its class from `kind`."""
+
+    kind = DiscriminatorAttribute()
+    expires_at = TTLAttribute(null=True)
+
+
+def owner_key(user_id: str) -> str:
+    """Return the partition key of all that a user owns."""
+    return f"user#{user_id}"
+
+
+def task_key(user_id: str, task_id: str) -> tuple[str, str]:
+    """Return the key of a user's task."""
+    return owner_key(user_id), f"task#{task_id}"
+
+
+def sortable(moment: datetime) -> str:
+    """Write a time so that the order of texts is the order of times."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def get(row_class: type[_I], pk: str, sk: str) -> _I | None:
+    """Read one row, strongly consistent; None if it is missing."""
+    try:
+        return row_class.get(pk, sk, consistent_read=True)
+    except DoesNotExist:
+        return None
+
+
+def get_many(keys: Iterable[tuple[str, str]]) -> list[Row]:
+    """Read rows by their keys in any order, strongly consistent; missing ones are left out.
+
+    One BatchGetItem per 100 keys.
+    """
+    return list(Row.batch_get(keys, consistent_read=True))
+
+
+def check_health() -> None:
+    """Make sure that the table answers. Raises PynamoDBException if it does not."""
+    get(Row, "health", "health")
+
+
+def update(row: Row, actions: list[Action], condition: Condition | None = None) -> bool:
+    """Change one row if the condition holds; `row` is then as it is stored.
+
+    Raises Unavailable if transactions on the same row do not end.
+    """
+    for _ in range(CONFLICT_TRIES):
+        try:
+            row.update(actions, condition)
+        except UpdateError as error:
+            if error.cause_response_code == "ConditionalCheckFailedException":
+                return False
+            if error.cause_response_code != "TransactionConflictException":
+                raise
+            conflict = error
+        else:
+            return True
+    raise errors.Unavailable from conflict
+
+
+class Transaction(TransactWrite):
+    """One TransactWriteItems call.
+
+    Its token makes a repeated call safe for 10 minutes: the second one changes nothing
+    (TransactWriteItems, ClientRequestToken).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(connection=CONNECTION.connection, client_request_token=str(uuid4()))
+
+    def commit(
+        self, between_tries: Callable[[], None] | None = None
+    ) -> list[CancellationReason | None]:
+        """Write everything, or nothing and return why: one entry per action.
+
+        PynamoDB sends puts before updates, whatever the order of the calls. A conflict with
+        another transaction is over in milliseconds, so it is tried again, after a call of
+        `between_tries`.
+
+        Raises Unavailable if conflicts or throttling do not end.
+        """
+        for _ in range(CONFLICT_TRIES):
+            try:
+                self._commit()
+            except TransactWriteError as error:
+                reasons = error.cancellation_reasons
+                codes = {reason.code for reason in reasons if reason}
+                if _CONDITION_FAILED in codes:
+                    return [
+                        reason if reason and reason.code == _CONDITION_FAILED else None
+                        for reason in reasons
+                    ]
+                if not codes:
+                    raise
+                refused = error
+            else:
+                return []
+            if _CONFLICT not in codes:
+                break
+            if between_tries:
+                between_tries()
+        raise errors.Unavailable from refused
