@@ -19,6 +19,11 @@ Record = Mapping[str, Any]
 class BatchFailed(Exception):
     """Every record of a batch failed: an error of the Lambda, for its metric and its poller."""
 
+    def __init__(self, failed: list[str]) -> None:
+        super().__init__(f"all {len(failed)} records of the batch failed")
+        #: The ids of the messages.
+        self.failed = failed
+
 
 def handle(
     records: Sequence[Record],
@@ -51,7 +56,7 @@ def handle(
         if not _succeeds(handler, message, record, queue_url):
             failed.append(record["messageId"])
     if failed and len(failed) == len(records):
-        raise BatchFailed(f"all {len(failed)} records of the batch failed")
+        raise BatchFailed(failed)
     return failed
 
 
