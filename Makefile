@@ -10,7 +10,7 @@ READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
 .PHONY: bench localstack test-localstack test-localstack-host
-.PHONY: help install run test test-unit lint format lock clean deploy destroy package redrive
+.PHONY: help install run test test-unit lint format lock clean deploy destroy package policies redrive
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -64,6 +64,10 @@ redrive: $(READY) stage ## give the dead letters of a stage another chance
 .PHONY: stage
 stage:
 	@test -n "$(STAGE)" || { echo "Say which stage: make $(firstword $(MAKECMDGOALS)) STAGE=dev"; exit 1; }
+
+policies: $(READY) ## record the AWS rights that the integration tests need; write the policies
+	RECORD_RIGHTS=1 $(BIN)/python -m pytest -n auto tests/integration
+	$(BIN)/python -m infra.policies
 
 lint: $(READY) ## check style, types, layers and the template
 	$(BIN)/ruff check
