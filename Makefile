@@ -1,4 +1,4 @@
-# `make` lists what can be done; README.md says more.
+# `make` lists the commands; README.md explains them.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -10,60 +10,64 @@ READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
 .PHONY: bench localstack test-localstack test-localstack-host
-.PHONY: help install run test test-unit lint format lock clean deploy destroy package redrive
+.PHONY: help install run test test-unit lint format lock clean deploy destroy package policies redrive
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
 
-install: $(READY) ## make the virtual environment with everything in it
+install: $(READY) ## create the virtual environment
 
 $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-		{ echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.13 ..."; exit 1; }
+		{ echo "This needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.13 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@# The package of the Lambdas has exactly what requirements.txt lists: PynamoDB's botocore
-	@# is Lambda's own. Plain `chalice deploy` heeds this too.
+	@# The Lambdas' package contains exactly what requirements.txt lists: Lambda provides the
+	@# botocore that PynamoDB needs. This also applies to plain `chalice deploy`.
 	@printf '[download]\nno-deps = true\n' > $(VENV)/pip.conf
 	@touch $@
 
 run: $(READY) ## run the service on this machine (CLOUD=embedded|localstack|<url>, PORT=8000)
 	@$(BIN)/python -m infra.local --cloud $(CLOUD) --port $(PORT)
 
-test: lint test-unit ## lint, type check and test everything that needs no Docker
+test: lint test-unit ## run linters, the type checker and all tests that need no Docker
 	$(BIN)/python -m pytest tests/e2e tests/deploy
 
-test-unit: $(READY) ## only the tests that need no server
+test-unit: $(READY) ## run only the tests that need no server
 	$(BIN)/python -m pytest -n auto tests/unit tests/integration
 
-bench: $(READY) ## measure a service that runs, beside the last time: URL=http://localhost:8000
+bench: $(READY) ## measure a running service and compare: URL=http://localhost:8000
 	@$(BIN)/python bench/tasks.py $(if $(URL),--url $(URL))
 
-deploy: $(READY) stage ## deploy to AWS: STAGE=dev|prod; URL= of a domain of your own, ALARM_EMAIL=
+deploy: $(READY) stage ## deploy to AWS: STAGE=dev|prod; URL= of a custom domain, ALARM_EMAIL=
 	@$(BIN)/python -m infra.deploy --stage $(STAGE) $(if $(URL),--url $(URL)) \
 		$(if $(ALARM_EMAIL),--alarm-email $(ALARM_EMAIL))
 
-destroy: $(READY) stage ## remove a stage from AWS; DATA=delete removes the table and the keys too
+destroy: $(READY) stage ## delete a stage from AWS; DATA=delete also deletes the table and keys
 	@$(BIN)/python -m infra.destroy --stage $(STAGE) --data $(DATA)
 
 localstack: $(READY) ## start LocalStack in Docker and create the stack in it
 	@$(BIN)/python -m infra.local.localstack up
 
-test-localstack: $(READY) ## the tests on a LocalStack that runs
+test-localstack: $(READY) ## run the tests on a running LocalStack
 	TEST_CLOUD=localstack $(BIN)/python -m pytest tests/localstack tests/integration tests/e2e
 
-test-localstack-host: $(READY) ## the same without Docker: needs Java 17 and npm
+test-localstack-host: $(READY) ## run them without Docker: needs Java 17 and npm
 	@$(BIN)/python -m infra.local.localstack host -- $(MAKE) --no-print-directory test-localstack
 
-package: $(READY) stage ## write build/STAGE/: everything as one CloudFormation package
+package: $(READY) stage ## write a CloudFormation package to build/STAGE/
 	@$(BIN)/python -m infra.package --stage $(STAGE) --out build/$(STAGE)
 
-redrive: $(READY) stage ## give the dead letters of a stage another chance
+redrive: $(READY) stage ## send the dead letters of a stage again
 	@$(BIN)/python -m infra.redrive --stage $(STAGE)
 
 .PHONY: stage
 stage:
-	@test -n "$(STAGE)" || { echo "Say which stage: make $(firstword $(MAKECMDGOALS)) STAGE=dev"; exit 1; }
+	@test -n "$(STAGE)" || { echo "Name the stage: make $(firstword $(MAKECMDGOALS)) STAGE=dev"; exit 1; }
+
+policies: $(READY) ## record the AWS rights that the integration tests need as policies
+	RECORD_RIGHTS=1 $(BIN)/python -m pytest -n auto tests/integration
+	$(BIN)/python -m infra.policies
 
 lint: $(READY) ## check style, types, layers and the template
 	$(BIN)/ruff check
@@ -76,7 +80,7 @@ format: $(READY) ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock: ## pin all requirements anew (needs uv)
+lock: ## pin all requirements again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command 'make lock' -o requirements-dev.txt requirements-dev.in
 	uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
@@ -88,6 +92,6 @@ lock: ## pin all requirements anew (needs uv)
 	uv pip compile --quiet --python-platform linux --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command 'make lock' -o requirements-localstack-3.11.txt requirements-localstack-3.11.in
 
-clean: ## remove what can be made again; .local/ keeps its data
+clean: ## remove everything that can be rebuilt; keeps the data in .local/
 	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build
 	find . -name __pycache__ -prune -exec rm -rf {} +

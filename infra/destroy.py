@@ -1,38 +1,21 @@
-"""Remove a stage from AWS, after asking; the table and the keys only if told so."""
+"""Delete a stage from AWS after confirmation; the table and the keys only on request."""
 
 import argparse
-from typing import TYPE_CHECKING
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import stack
-from infra.deploy import DeployError, log_role, run_chalice
-
-if TYPE_CHECKING:
-    from mypy_boto3_apigateway import APIGatewayClient
+from infra import DeployError, api_stage, stack
+from infra.chalice_cli import run_chalice
 
 
 def destroy(stage: str, *, with_data: bool) -> None:
-    """Remove the Lambdas, the API and the stack of a stage. It may be repeated.
+    """Delete the Lambdas, the API and the stack of a stage. It can be repeated.
 
     Raises DeployError, StackError, ClientError, BotoCoreError.
     """
     run_chalice("delete", stage)
-    _return_log_role(stage)
+    api_stage.return_log_role(stage)
     stack.delete(stage, with_data=with_data)
-
-
-def _return_log_role(stage: str) -> None:
-    """Take the stage's role from API Gateway, if it logs with that: the role will be gone.
-
-    The role is one for the account. The next `make deploy` of any stage gives its own.
-    """
-    client: APIGatewayClient = boto3.client("apigateway")
-    if client.get_account().get("cloudwatchRoleArn") == log_role(stage):
-        client.update_account(
-            patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}]
-        )
 
 
 def main() -> None:
@@ -41,16 +24,15 @@ def main() -> None:
     parser.add_argument("--data", choices=["keep", "delete"], default="keep")
     arguments = parser.parse_args()
     stage, with_data = arguments.stage, arguments.data == "delete"
-    what = "everything, the table and the keys too" if with_data else "all but the table and keys"
-    if input(f"This deletes {what}. Type the name of the stage to go on: ") != stage:
+    what = "everything with the table and keys" if with_data else "all except the table and keys"
+    if input(f"This deletes {what}. Type the stage's name to continue: ") != stage:
         raise SystemExit("Nothing was deleted.")
     try:
         destroy(stage, with_data=with_data)
     except (DeployError, stack.StackError, ClientError, BotoCoreError) as error:
-        raise SystemExit(f"{error}\nMend that and run this again.") from error
-    print(
-        f"{stage} is deleted" + ("." if with_data else f"; table tasks-{stage} and its keys stay.")
-    )
+        raise SystemExit(f"{error}\nFix the cause and run this again.") from error
+    rest = "" if with_data else f" Its table tasks-{stage} and its keys were kept."
+    print(f"{stage} was deleted.{rest}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What API Gateway itself answers: in the contract's error shape, not in its own."""
+"""API Gateway's own responses, in the contract's error shape instead of its own."""
 
 import json
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 REQUEST_ID = "$context.requestId"
 
-#: Headers of every such answer, by name, as API Gateway's parameters have them.
+#: Headers of every such response, with values in API Gateway's syntax.
 _HEADERS = {
     "Access-Control-Allow-Origin": "'*'",
     "Access-Control-Expose-Headers": "'Retry-After,X-Request-Id'",
@@ -16,9 +16,9 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class GatewayResponse:
-    """An answer that no Lambda makes."""
+    """A response that API Gateway sends without a Lambda."""
 
-    #: None leaves API Gateway's own.
+    #: None keeps API Gateway's status.
     status: int | None
     body: dict[str, str]
     headers: dict[str, str] = field(default_factory=dict)
@@ -45,8 +45,8 @@ _UNAVAILABLE = GatewayResponse(
     _RETRY,
 )
 
-#: By API Gateway's response type. An unknown path or method is a "missing token" to it, and
-#: a token in the Authorization header of one an "invalid signature".
+#: By API Gateway's response type. It calls an unknown path or method a "missing token", and an
+#: "invalid signature" if the request has an Authorization header.
 RESPONSES: dict[str, GatewayResponse] = {
     "MISSING_AUTHENTICATION_TOKEN": _NOT_FOUND,
     "INVALID_SIGNATURE": _NOT_FOUND,
@@ -72,7 +72,7 @@ RESPONSES: dict[str, GatewayResponse] = {
 
 
 def no_such_route(request_id: str) -> dict[str, Any]:
-    """Answer an unknown path on one machine as the deployed API does."""
+    """Return the local response to an unknown path, the same as the deployed API's."""
     headers = {
         name: request_id if value == "context.requestId" else value.strip("'")
         for name, value in (_HEADERS | _NOT_FOUND.headers).items()

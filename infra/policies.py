@@ -1,92 +1,117 @@
-"""What each Lambda may do: the least that its code needs, written to `.chalice/`.
+"""The IAM policy of each Lambda: the rights in rights.json, written out per stage to `.chalice/`.
 
-Chalice reads plain JSON and substitutes nothing, so there is one file for each function of
-each stage. `python -m infra.policies` writes them all; a test makes sure that they are current.
+rights.json comes from the AWS calls that the integration tests see; `make policies` records it
+and renders the policies. Chalice reads plain JSON and substitutes nothing, so there is one file
+per function and stage.
 """
 
 import json
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 CHALICE = Path(__file__).parents[1] / ".chalice"
 STAGES = ("dev", "prod")
 
+#: What the code of each function may do: function -> kind of resource -> IAM actions.
+Rights = dict[str, dict[str, list[str]]]
+RIGHTS = Path(__file__).with_name("rights.json")
+
+#: The kinds of resources, and their ARNs in a stage.
+RESOURCES = {
+    "table": "arn:aws:dynamodb:*:*:table/tasks-{stage}",
+    "sweep index": "arn:aws:dynamodb:*:*:table/tasks-{stage}/index/sweep",
+    "queue": "arn:aws:sqs:*:*:tasks-{stage}",
+    "dead-letter queue": "arn:aws:sqs:*:*:tasks-{stage}-dead-letters",
+    "schedules": "arn:aws:scheduler:*:*:schedule/tasks-{stage}/*",
+    "schedule role": "arn:aws:iam::*:role/tasks-{stage}-schedules",
+    # Secrets Manager appends six characters to the name.
+    "signing keys": "arn:aws:secretsmanager:*:*:secret:tasks-{stage}-signing-keys-*",
+}
+_CONDITIONS = {
+    "schedule role": {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+}
+
+#: The queues that Lambda polls for a function, with the function's role.
+_POLLED = {"worker": "queue", "dead_letters": "dead-letter queue"}
+_POLL = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+
+Policy = dict[str, Any]
 Statement = dict[str, Any]
 
 
-def policies(stage: str) -> dict[str, dict[str, Any]]:
-    """Return the policy documents of a stage by the name that Chalice has for the function."""
-    table = f"arn:aws:dynamodb:*:*:table/tasks-{stage}"
-    queue = f"arn:aws:sqs:*:*:tasks-{stage}"
-    dead_letters = f"{queue}-dead-letters"
-    schedules = [
-        _allow(
-            ["scheduler:CreateSchedule", "scheduler:DeleteSchedule"],
-            f"arn:aws:scheduler:*:*:schedule/tasks-{stage}/*",
-        ),
-        _allow(["iam:PassRole"], f"arn:aws:iam::*:role/tasks-{stage}-schedules")
-        | {"Condition": {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}},
-    ]
-    consume = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-    rows = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
-    statements = {
-        "api_handler": [
-            _allow([*rows, "dynamodb:PutItem", "dynamodb:Query"], table),
-            _allow(["dynamodb:Query"], f"{table}/index/by_status"),
-            _allow(["sqs:SendMessage", "sqs:GetQueueAttributes"], queue),
-            *schedules,
-            _allow(
-                ["secretsmanager:GetSecretValue"],
-                f"arn:aws:secretsmanager:*:*:secret:tasks-{stage}-signing-keys-*",
-            ),
-        ],
-        "worker": [
-            _allow(rows, table),
-            _allow([*consume, "sqs:SendMessage", "sqs:ChangeMessageVisibility"], queue),
-        ],
-        "dead_letters": [_allow(rows, table), _allow(consume, dead_letters)],
-        "sweeper": [
-            _allow(rows, table),
-            _allow(["dynamodb:Query"], f"{table}/index/by_status", f"{table}/index/watched"),
-            _allow(["sqs:SendMessage"], queue),
-            *schedules,
-        ],
-    }
-    return {
-        function: {"Version": "2012-10-17", "Statement": [*own, *_telemetry(stage)]}
-        for function, own in statements.items()
-    }
+def read_rights() -> Rights:
+    rights: Rights = json.loads(RIGHTS.read_text())
+    return rights
+
+
+def write_rights(rights: Rights) -> None:
+    RIGHTS.write_text(to_json(rights))
+
+
+def kind_of(arn: str, stage: str) -> str | None:
+    """Return the kind of resource that an ARN of a stage belongs to, None if it is none of them."""
+    parts = arn.split(":", 5)
+    for kind, pattern in RESOURCES.items():
+        # Part by part, so that no star reaches across a colon.
+        if all(map(fnmatchcase, parts, pattern.format(stage=stage).split(":", 5))):
+            return kind
+    return None
+
+
+def policies(stage: str) -> dict[str, Policy]:
+    """Return the policy document of each function, by Chalice's name for it."""
+    documents = {}
+    for function, rights in read_rights().items():
+        statements = [_allow(actions, kind, stage) for kind, actions in rights.items()]
+        if function in _POLLED:
+            statements.append(_allow(_POLL, _POLLED[function], stage))
+        statements += _telemetry(stage)
+        documents[function] = {"Version": "2012-10-17", "Statement": statements}
+    return documents
 
 
 def policy_file(function: str, stage: str) -> Path:
     return CHALICE / f"policy-{stage}-{function}.json"
 
 
-def text(document: dict[str, Any]) -> str:
-    """Return a policy as it stands in its file."""
+def to_json(document: Policy | Rights) -> str:
+    """Return a document as its file contains it."""
     return json.dumps(document, indent=2) + "\n"
 
 
-def _allow(actions: list[str], *resources: str) -> Statement:
-    return {"Effect": "Allow", "Action": sorted(actions), "Resource": list(resources)}
+def _allow(actions: list[str], kind: str, stage: str) -> Statement:
+    statement: Statement = {
+        "Effect": "Allow",
+        "Action": actions,
+        "Resource": [RESOURCES[kind].format(stage=stage)],
+    }
+    if kind in _CONDITIONS:
+        statement["Condition"] = _CONDITIONS[kind]
+    return statement
 
 
 def _telemetry(stage: str) -> list[Statement]:
     """Logs and X-Ray: with `autogen_policy: false` Chalice adds neither."""
     return [
-        _allow(
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-            f"arn:aws:logs:*:*:log-group:/aws/lambda/tasks-{stage}*",
-        ),
-        # X-Ray knows no resources.
-        _allow(["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*"),
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": [f"arn:aws:logs:*:*:log-group:/aws/lambda/tasks-{stage}*"],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+            # X-Ray has no resources.
+            "Resource": ["*"],
+        },
     ]
 
 
 def main() -> None:
     for stage in STAGES:
         for function, document in policies(stage).items():
-            policy_file(function, stage).write_text(text(document))
+            policy_file(function, stage).write_text(to_json(document))
 
 
 if __name__ == "__main__":

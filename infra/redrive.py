@@ -1,4 +1,4 @@
-"""Give dead letters another chance: move them to the task queue of their stage."""
+"""Move the dead letters of a stage back to its task queue."""
 
 import argparse
 import json
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def redrive(stage: str) -> int:
-    """Move every dead letter of a stage, the schedules' too; return how many there were.
+    """Move every dead letter of a stage, including the schedules'; return their number.
 
-    What names no task stays where it is.
+    A message that names no task stays where it is.
 
-    SQS's own redrive knows no dead letters of EventBridge Scheduler. Each one is sent before
-    it is deleted: a task may get two messages, which is harmless, but never none.
+    SQS's own redrive does not handle dead letters of EventBridge Scheduler. Each message is sent
+    before it is deleted: a task may get two messages, which is harmless, but never none.
     """
     sqs: SQSClient = boto3.client("sqs")
     queue = sqs.get_queue_url(QueueName=f"tasks-{stage}")["QueueUrl"]
@@ -36,7 +36,7 @@ def _move(sqs: "SQSClient", message: "MessageTypeDef", source: str, queue: str) 
     try:
         user = str(json.loads(message["Body"])["user"])
     except (ValueError, KeyError, TypeError):
-        print(f"This names no task and stays: {message['Body'][:200]}")
+        print(f"Not moved, because it names no task: {message['Body'][:200]}")
         return False
     sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], MessageGroupId=user)
     sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])

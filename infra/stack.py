@@ -1,4 +1,4 @@
-"""The CloudFormation stack of a stage: made, updated, read and deleted."""
+"""Creates, updates, reads and deletes the CloudFormation stack of a stage."""
 
 import re
 import time
@@ -23,14 +23,14 @@ _NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
 
 
 class StackError(Exception):
-    """CloudFormation did not do what it was asked to; the message says what to do."""
+    """CloudFormation refused or failed; the message says what to do."""
 
 
 def deploy(stage: str, alarm_email: str | None = None) -> None:
-    """Create the stack of a stage, or bring it up to date; returns when it is.
+    """Create or update the stack of a stage, and wait until that is done.
 
-    A table and keys that an earlier stack of the stage left behind are taken over. Without
-    an address for alarms the stack keeps the one it has.
+    The stack adopts a table and keys that an earlier stack of the stage left behind. Without an
+    address for alarms it keeps the one it has.
 
     Raises StackError.
     """
@@ -55,11 +55,11 @@ def deploy(stage: str, alarm_email: str | None = None) -> None:
         else:
             client.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig=_WAIT)  # type: ignore[arg-type]
     except WaiterError:
-        raise StackError(f"Stack {name} failed: its events say why.") from None
+        raise StackError(f"Stack {name} failed; its events say why.") from None
 
 
 def environment(stage: str) -> dict[str, str]:
-    """Return the environment variables that the Lambdas of a stage need."""
+    """Return the environment variables of the stage's Lambdas."""
     client: CloudFormationClient = boto3.client("cloudformation")
     stack = client.describe_stacks(StackName=stack_name(stage))["Stacks"][0]
     return {
@@ -68,12 +68,12 @@ def environment(stage: str) -> dict[str, str]:
 
 
 def variable_name(output: str) -> str:
-    """Return the environment variable that an output of the stack becomes."""
+    """Return the environment variable for an output of the stack."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", output).upper()
 
 
 def delete(stage: str, *, with_data: bool) -> None:
-    """Delete the stack of a stage; the table and the keys stay unless they are to go too.
+    """Delete the stack of a stage; the table and the keys only `with_data`.
 
     Raises StackError.
     """
@@ -83,7 +83,7 @@ def delete(stage: str, *, with_data: bool) -> None:
     try:
         client.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=_WAIT)  # type: ignore[arg-type]
     except WaiterError:
-        raise StackError(f"Stack {name} could not be deleted: its events say why.") from None
+        raise StackError(f"Stack {name} could not be deleted; its events say why.") from None
     if with_data:
         _delete_data(stage)
 
@@ -95,7 +95,7 @@ def stack_name(stage: str) -> str:
 def _propose(
     client: "CloudFormationClient", name: str, parameters: "list[ParameterTypeDef]", is_new: bool
 ) -> str | None:
-    """Make a change set and return its name, None where there is nothing to change."""
+    """Create a change set and return its name, None if there is nothing to change."""
     change_set = f"deploy-{time.time_ns()}"
     try:
         client.create_change_set(
@@ -118,7 +118,7 @@ def _propose(
         return change_set
     if any(words in reason for words in _NOTHING_TO_DO):
         return None
-    raise StackError(f"Stack {name} cannot be changed like that: {reason}")
+    raise StackError(f"Stack {name} cannot be changed: {reason}")
 
 
 def _status(client: "CloudFormationClient", name: str) -> str | None:

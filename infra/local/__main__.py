@@ -34,21 +34,21 @@ def _serve(endpoint: str, port: int) -> None:
     stack.deploy(STAGE)
     environment = stack.environment(STAGE)
     os.environ |= environment
-    # The app reads its settings when it is imported, so not before they are there.
+    # Not earlier: the app reads its settings when it is imported.
     from app import app
 
     stop = Event()
     try:
         web = server.create_server(app, "127.0.0.1", port)
     except OSError as error:
-        raise SystemExit(f"Port {port} cannot be used ({error}): make run PORT=8001") from None
+        raise SystemExit(f"Cannot use port {port} ({error}); try: make run PORT=8001") from None
     threads = loops.start(app, environment, stop)
     print(f"AWS:     {endpoint}", f"Service: http://localhost:{port}/api/", sep="\n", flush=True)
-    print("Ctrl-C ends it.", flush=True)
+    print("Press Ctrl-C to stop.", flush=True)
     try:
         web.run()
     finally:
-        print("Ending ...", flush=True)
+        print("Stopping ...", flush=True)
         stop.set()
         web.close()
         for thread in threads:

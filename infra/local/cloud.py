@@ -1,4 +1,4 @@
-"""Which AWS a local run uses: one of its own, LocalStack, or any endpoint."""
+"""The AWS of a local run: an embedded one, LocalStack, or any endpoint."""
 
 import os
 import signal
@@ -14,13 +14,13 @@ from pathlib import Path
 
 from localstack_client import config as localstack
 
-#: How long the embedded AWS may take to start or to end, in seconds.
+#: How long the embedded AWS may take to start or to stop, in seconds.
 PATIENCE = 30
 
 
 @contextmanager
 def cloud(choice: str, data: Path) -> Iterator[str]:
-    """Yield the endpoint of the chosen AWS; an embedded one lives as long as the block."""
+    """Yield the endpoint of the chosen AWS; an embedded one runs for the duration of the block."""
     if choice == "embedded":
         with _embedded(data) as endpoint:
             yield endpoint
@@ -29,11 +29,11 @@ def cloud(choice: str, data: Path) -> Iterator[str]:
     elif choice.startswith(("http://", "https://")):
         yield choice
     else:
-        raise SystemExit(f"CLOUD={choice}: say embedded, localstack or the URL of an endpoint.")
+        raise SystemExit(f"CLOUD={choice}: use embedded, localstack or the URL of an endpoint.")
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -42,7 +42,7 @@ def free_port() -> int:
 
 @contextmanager
 def _embedded(data: Path) -> Iterator[str]:
-    """Run MiniStack; what is in it is kept in the data folder across restarts."""
+    """Run MiniStack; the data folder keeps its contents across restarts."""
     data.mkdir(parents=True, exist_ok=True)
     port = free_port()
     with (data / "ministack.log").open("ab") as log:
@@ -55,13 +55,13 @@ def _embedded(data: Path) -> Iterator[str]:
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(data.resolve() / "state"),
                 "LOG_LEVEL": "WARNING",
-                # Listeners that this service has no use for.
+                # Listeners that this service does not use.
                 "IOT_MTLS_ENABLED": "0",
                 "SFTP_ENABLED": "0",
             },
             stdout=log,
             stderr=log,
-            # Ctrl-C is ours: the cloud ends last, when nobody uses it any more.
+            # Ctrl-C is for us: the cloud stops last, when nothing uses it anymore.
             start_new_session=True,
         )
         try:

@@ -1,8 +1,8 @@
-"""A Java agent that does nothing, for the place where LocalStack wants one.
+"""A Java agent that does nothing, because LocalStack requires one.
 
-LocalStack starts DynamoDB Local with an agent that lifts a limit on the number of indexes,
-and downloads it. This service needs no such thing, and nothing is to be downloaded. The agent
-is one class with one empty method, so it is put together here: that needs no compiler.
+LocalStack downloads an agent that lifts DynamoDB Local's limit on the number of indexes. This
+service does not need it and should not download it. The agent is one class with one empty
+method; this module assembles it without a compiler.
 """
 
 import struct

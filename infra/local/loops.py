@@ -1,4 +1,4 @@
-"""What AWS does by itself: feed the Lambdas from the queues, tick, fire one-shots."""
+"""What AWS does by itself: feed the Lambdas from the queues, tick, fire one-time schedules."""
 
 import logging
 from collections.abc import Callable
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Batches that the worker handles at a time.
+#: How many batches the worker handles in parallel.
 WORKERS = 4
-#: The pause between two sweeps, as in the app's schedule, in seconds.
+#: Seconds between two sweeps, as in the app's schedule.
 SWEEP_EVERY = 60
-#: The pause between two looks at the schedules, in seconds.
+#: Seconds between two checks of the schedules.
 FIRE_EVERY = 1
-#: How long a receive waits for messages, in seconds: also how long Ctrl-C may take.
+#: How long a receive waits for messages, in seconds. Ctrl-C may take as long.
 POLL = 1
-#: The time a Lambda is given, in ms.
+#: The time limit of a Lambda, in ms.
 TIMEOUT_MS = 60_000
 
 
@@ -34,13 +34,13 @@ def start(app: Chalice, environment: dict[str, str], stop: Event) -> list[Thread
     sqs: SQSClient = boto3.client("sqs")
     scheduler: EventBridgeSchedulerClient = boto3.client("scheduler")
     dead_letters = sqs.get_queue_url(QueueName=environment["DEAD_LETTER_QUEUE_NAME"])["QueueUrl"]
-    one_shots = OneShots(scheduler, sqs, environment["SCHEDULE_GROUP"])
+    schedules = OneTimeSchedules(scheduler, sqs, environment["SCHEDULE_GROUP"])
     functions = app.handler_map
 
     def work() -> None:
         feed(sqs, environment["QUEUE_URL"], functions["worker"])
 
-    def bury() -> None:
+    def handle_dead_letters() -> None:
         feed(sqs, dead_letters, functions["dead_letters"])
 
     def sweep() -> None:
@@ -49,9 +49,9 @@ def start(app: Chalice, environment: dict[str, str], stop: Event) -> list[Thread
 
     def fire() -> None:
         if not stop.wait(FIRE_EVERY):
-            one_shots.fire_due(datetime.now(UTC))
+            schedules.fire_due(datetime.now(UTC))
 
-    loops = [*[work] * WORKERS, bury, sweep, fire]
+    loops = [*[work] * WORKERS, handle_dead_letters, sweep, fire]
     threads = [Thread(target=_forever, args=(loop, stop), daemon=True) for loop in loops]
     for thread in threads:
         thread.start()
@@ -59,9 +59,10 @@ def start(app: Chalice, environment: dict[str, str], stop: Event) -> list[Thread
 
 
 def feed(sqs: "SQSClient", queue_url: str, function: Callable[[Any, Any], Any]) -> None:
-    """Receive a batch and hand it to a function as Lambda's event source mapping does.
+    """Receive a batch and pass it to a function, as Lambda's event source mapping does.
 
-    What the function does not name as failed is deleted; the rest stays in the queue.
+    Messages that the function reports as failed stay in the queue; if the function raises, all
+    of them do. The others are deleted.
     """
     messages = sqs.receive_message(
         QueueUrl=queue_url,
@@ -84,7 +85,11 @@ def feed(sqs: "SQSClient", queue_url: str, function: Callable[[Any, Any], Any]) 
         }
         for message in messages
     ]
-    answer = function({"Records": records}, LambdaContext("worker", 512, TIMEOUT_MS)) or {}
+    try:
+        answer = function({"Records": records}, LambdaContext("worker", 512, TIMEOUT_MS)) or {}
+    except Exception as error:
+        log.error("batch_failed queue=%s error=%r", queue_url.rsplit("/", 1)[1], error)
+        return
     failed = {failure["itemIdentifier"] for failure in answer.get("batchItemFailures", [])}
     done = [message for message in messages if message["MessageId"] not in failed]
     if done:
@@ -98,7 +103,7 @@ def feed(sqs: "SQSClient", queue_url: str, function: Callable[[Any, Any], Any]) 
 
 
 def tick(function: Callable[[Any, Any], Any]) -> None:
-    """Invoke a function as a rule of EventBridge does."""
+    """Invoke a function as an EventBridge rule does."""
     event = {
         "version": "0",
         "id": "",
@@ -113,8 +118,8 @@ def tick(function: Callable[[Any, Any], Any]) -> None:
     function(event, LambdaContext("sweeper", 512, TIMEOUT_MS))
 
 
-class OneShots:
-    """EventBridge Scheduler's clock, which no free emulator keeps in Moscow time."""
+class OneTimeSchedules:
+    """Fires one-time schedules: no free emulator does that in Moscow time."""
 
     def __init__(
         self, scheduler: "EventBridgeSchedulerClient", sqs: "SQSClient", group: str
@@ -125,7 +130,7 @@ class OneShots:
         self._due: dict[str, datetime] = {}
 
     def fire_due(self, now: datetime) -> None:
-        """Send the input of every one-shot whose time has come to its queue; delete it."""
+        """Send the input of every due schedule to its queue, and delete the schedule."""
         names = set()
         for page in self._scheduler.get_paginator("list_schedules").paginate(GroupName=self._group):
             names |= {schedule["Name"] for schedule in page["Schedules"]}
@@ -155,7 +160,7 @@ def _forever(loop: Callable[[], None], stop: Event) -> None:
         try:
             loop()
         except Exception:
-            # As on AWS: a round that fails does not end the service.
+            # As on AWS, a failed round does not end the service.
             if not stop.is_set():
-                log.exception("a round failed, the next one follows")
+                log.exception("round_failed")
                 stop.wait(1)

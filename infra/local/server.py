@@ -1,4 +1,4 @@
-"""API Gateway for one machine: HTTP in, a Lambda proxy event to the app, its answer out."""
+"""API Gateway for one machine: passes HTTP requests to the app as Lambda proxy events."""
 
 import base64
 from collections.abc import Callable, Iterable
@@ -20,9 +20,9 @@ from waitress.server import BaseWSGIServer, MultiSocketServer
 
 from infra.gateway import no_such_route
 
-#: Requests served at a time; connections are kept alive, with Nagle's algorithm off.
+#: How many requests are served in parallel.
 THREADS = 32
-#: API Gateway's own limits: the largest body in bytes, and the time for an answer in ms.
+#: API Gateway's limits: the size of a body in bytes, the time for a response in ms.
 MAX_BODY = 10 * 1024 * 1024
 TIMEOUT_MS = 29_000
 
@@ -31,7 +31,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
 def create_server(app: Chalice, host: str, port: int) -> MultiSocketServer | BaseWSGIServer:
-    """Return a server of the app that listens already; `run` serves until it is closed."""
+    """Return a server for the app that already listens; `run` serves until it is closed."""
     return waitress.create_server(
         _application(app),
         host=host,
@@ -45,7 +45,7 @@ def create_server(app: Chalice, host: str, port: int) -> MultiSocketServer | Bas
 
 
 def _application(app: Chalice) -> Callable[[Environ, StartResponse], Iterable[bytes]]:
-    # What `chalice local` does to an app, so that each thread has a request of its own.
+    # As `chalice local` does, so that each thread has its own request.
     CustomLocalChalice.__bases__ = (LocalChalice, app.__class__)
     app.__class__ = CustomLocalChalice
     events = LambdaEventConverter(RouteMatcher(list(app.routes)), app.api.binary_types)

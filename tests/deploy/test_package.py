@@ -13,8 +13,7 @@ import pytest
 from chalice.cli.factory import CLIFactory
 from chalice.deploy.validate import validate_configuration
 
-from infra import gateway, package
-from infra.package import PackageError
+from infra import PackageError, deployment_zip, gateway, package, sam_template
 from tests import cloud
 from tests.deploy.conftest import STAGE
 
@@ -58,7 +57,7 @@ def test_a_zip_does_not_depend_on_the_order_or_the_age_of_its_files(tmp_path: Pa
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             for number, (file, year) in enumerate(order):
                 archive.writestr(zipfile.ZipInfo(file, (year + number, 1, 1, 0, 0, 0)), file)
-        package.normalize(tmp_path / name)
+        deployment_zip.normalize(tmp_path / name)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
         assert archive.namelist() == ["a.py", "b/c.py"]
@@ -100,7 +99,7 @@ def test_functions_have_the_names_that_alarms_go_by(
     assert resources[function]["Properties"]["FunctionName"] == {"Fn::Sub": name}
 
 
-@pytest.mark.parametrize("function", package.FUNCTIONS)
+@pytest.mark.parametrize("function", sam_template.FUNCTIONS)
 def test_functions_get_their_environment_from_the_stack(resources: Any, function: str) -> None:
     outputs = cloud.template()["Outputs"]
     variables = resources[function]["Properties"]["Environment"]["Variables"]
@@ -145,7 +144,7 @@ def test_the_api_is_throttled(resources: Any) -> None:
 def test_an_unknown_logical_id_stops_the_build(template: Any) -> None:
     mistyped = template | {"Resources": template["Resources"] | {"Wroker": {"Properties": {}}}}
     with pytest.raises(PackageError, match="Wroker"):
-        package.check_template(mistyped, cloud.template() | {"Parameters": {}})
+        sam_template.check(mistyped, cloud.template() | {"Parameters": {}})
 
 
 def test_an_unknown_stage_stops_the_build(tmp_path: Path) -> None:
@@ -205,25 +204,25 @@ def test_the_app_starts_with_nothing_but_the_zip_and_what_lambda_brings(
 def test_a_distribution_that_is_not_listed_stops_the_build(repack: Any) -> None:
     path = repack("botocore-1.0.dist-info/METADATA", b"Name: botocore\nVersion: 1.0\n")
     with pytest.raises(PackageError, match=r"botocore==1\.0"):
-        package.check_zip(path, ROOT / "requirements.txt")
+        deployment_zip.check(path, ROOT / "requirements.txt")
 
 
 def test_a_distribution_that_is_missing_stops_the_build(built: Path, tmp_path: Path) -> None:
     more = tmp_path / "requirements.txt"
     more.write_text((ROOT / "requirements.txt").read_text() + "left-out==1.0\n")
     with pytest.raises(PackageError, match=r"left-out==1\.0"):
-        package.check_zip(built / "deployment.zip", more)
+        deployment_zip.check(built / "deployment.zip", more)
 
 
 def test_a_file_of_nobodys_stops_the_build(repack: Any) -> None:
     with pytest.raises(PackageError, match="yaml/__init__"):
-        package.check_zip(repack("yaml/__init__.py", b""), ROOT / "requirements.txt")
+        deployment_zip.check(repack("yaml/__init__.py", b""), ROOT / "requirements.txt")
 
 
 def test_more_than_20_mib_stop_the_build(repack: Any) -> None:
-    path = repack("chalicelib/large", os.urandom(package.MAX_ZIP_BYTES))
+    path = repack("chalicelib/large", os.urandom(deployment_zip.MAX_BYTES))
     with pytest.raises(PackageError, match="20 MiB"):
-        package.check_zip(path, ROOT / "requirements.txt")
+        deployment_zip.check(path, ROOT / "requirements.txt")
 
 
 def test_a_dependency_that_cannot_be_installed_stops_the_build(
@@ -251,7 +250,7 @@ def test_the_architecture_is_that_of_the_wheels_and_of_the_functions(
 def architecture(built: Path) -> str:
     """Return the architecture that all functions of a package have."""
     resources = json.loads((built / "sam.json").read_text())["Resources"]
-    (one,) = {resources[name]["Properties"]["Architectures"][0] for name in package.FUNCTIONS}
+    (one,) = {resources[name]["Properties"]["Architectures"][0] for name in sam_template.FUNCTIONS}
     return str(one)
 
 

@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from infra.local.cloud import cloud
-from infra.local.loops import FIRE_EVERY, OneShots
+from infra.local.loops import FIRE_EVERY, OneTimeSchedules
 from tests.deploy.conftest import STAGE
 from tests.e2e.conftest import Service, clean_environment, wait_for
 from tests.e2e.test_readme import test_the_walk_through_works_as_printed
@@ -100,14 +100,16 @@ class Aws:
 
 
 @contextmanager
-def one_shots(aws: Aws) -> Iterator[None]:
-    """Fire the schedules at their times: MiniStack takes Moscow's times for UTC."""
+def one_time_schedules(aws: Aws) -> Iterator[None]:
+    """Fire the schedules when they are due: MiniStack mistakes Moscow times for UTC."""
     stop = Event()
-    pump = OneShots(aws.client("scheduler"), aws.client("sqs"), aws.outputs["ScheduleGroup"])
+    schedules = OneTimeSchedules(
+        aws.client("scheduler"), aws.client("sqs"), aws.outputs["ScheduleGroup"]
+    )
 
     def fire() -> None:
         while not stop.wait(FIRE_EVERY):
-            pump.fire_due(datetime.now(UTC))
+            schedules.fire_due(datetime.now(UTC))
 
     thread = Thread(target=fire)
     thread.start()
@@ -128,7 +130,7 @@ def aws(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     try:
         aws = Aws(endpoint)
         aws.deploy(built)
-        with one_shots(aws):
+        with one_time_schedules(aws):
             yield aws
     finally:
         running.__exit__(None, None, None)

@@ -1,4 +1,4 @@
-"""What `make run` does in AWS's stead."""
+"""What `make run` does in place of AWS."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.local.loops import OneShots, feed
+from infra.local.loops import OneTimeSchedules, feed
 from tests import cloud
 from tests.integration.conftest import NOON, Api, Clock
 
@@ -21,9 +21,9 @@ def sqs(aws: None) -> Any:
 
 
 @pytest.fixture
-def one_shots(sqs: Any) -> OneShots:
+def one_time_schedules(sqs: Any) -> OneTimeSchedules:
     scheduler = boto3.client("scheduler", region_name=cloud.REGION)
-    return OneShots(scheduler, sqs, cloud.ENVIRONMENT["SCHEDULE_GROUP"])
+    return OneTimeSchedules(scheduler, sqs, cloud.ENVIRONMENT["SCHEDULE_GROUP"])
 
 
 def bodies(sqs: Any) -> list[str]:
@@ -31,32 +31,36 @@ def bodies(sqs: Any) -> list[str]:
     return [message["Body"] for message in messages.get("Messages", [])]
 
 
-def test_a_one_shot_fires_at_its_moscow_time_and_is_gone(
-    ann: Api, clock: Clock, one_shots: OneShots, sqs: Any, schedules: Callable[[], list[str]]
+def test_a_one_time_schedule_fires_at_its_moscow_time_and_is_gone(
+    ann: Api,
+    clock: Clock,
+    one_time_schedules: OneTimeSchedules,
+    sqs: Any,
+    schedules: Callable[[], list[str]],
 ) -> None:
     task = ann.created(scheduled_at="2026-02-02 15:00:00")
-    # It is set a minute early, as EventBridge Scheduler is precise to a minute.
+    # It is set a minute early, because EventBridge Scheduler is precise to a minute.
     at = NOON + timedelta(hours=3, minutes=-1)
 
-    one_shots.fire_due(at - timedelta(seconds=1))
+    one_time_schedules.fire_due(at - timedelta(seconds=1))
     assert (bodies(sqs), len(schedules())) == ([], 1)
 
-    one_shots.fire_due(at)
+    one_time_schedules.fire_due(at)
     assert [json.loads(body)["task"] for body in bodies(sqs)] == [task["id"]]
     assert schedules() == []
 
 
-def test_a_one_shot_that_is_called_off_does_not_fire(
-    ann: Api, one_shots: OneShots, sqs: Any
+def test_a_deleted_one_time_schedule_does_not_fire(
+    ann: Api, one_time_schedules: OneTimeSchedules, sqs: Any
 ) -> None:
     task = ann.created(scheduled_at="2026-02-02 15:00:00")
-    one_shots.fire_due(NOON)
+    one_time_schedules.fire_due(NOON)
     ann.post(f"/api/tasks/{task['id']}/cancel/")
-    one_shots.fire_due(NOON + timedelta(days=1))
+    one_time_schedules.fire_due(NOON + timedelta(days=1))
     assert bodies(sqs) == []
 
 
-def test_a_batch_is_deleted_but_for_what_failed(sqs: Any) -> None:
+def test_a_batch_is_deleted_except_for_failed_messages(sqs: Any) -> None:
     for body in ("good", "bad"):
         sqs.send_message(QueueUrl=QUEUE_URL, MessageBody=body)
 
@@ -71,14 +75,17 @@ def test_a_batch_is_deleted_but_for_what_failed(sqs: Any) -> None:
     assert counts["ApproximateNumberOfMessagesNotVisible"] == "1"
 
 
-def test_a_batch_whose_function_fails_stays_in_the_queue(sqs: Any) -> None:
-    sqs.send_message(QueueUrl=QUEUE_URL, MessageBody="any")
+def test_a_batch_whose_function_raises_stays_in_the_queue(
+    sqs: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for body in ("one", "two"):
+        sqs.send_message(QueueUrl=QUEUE_URL, MessageBody=body)
 
     def function(event: Any, context: Any) -> Any:
-        raise RuntimeError
+        raise RuntimeError("out of order")
 
-    with pytest.raises(RuntimeError):
-        feed(sqs, QUEUE_URL, function)
+    feed(sqs, QUEUE_URL, function)
 
     counts = sqs.get_queue_attributes(QueueUrl=QUEUE_URL, AttributeNames=["All"])["Attributes"]
-    assert counts["ApproximateNumberOfMessagesNotVisible"] == "1"
+    assert counts["ApproximateNumberOfMessagesNotVisible"] == "2"
+    assert caplog.messages == ["batch_failed queue=tasks-test error=RuntimeError('out of order')"]

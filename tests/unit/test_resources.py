@@ -1,8 +1,7 @@
-"""infra/resources.yaml agrees with the code, with Chalice's configuration, with the docs."""
+"""infra/resources.yaml agrees with the code, Chalice's configuration and the docs."""
 
 import json
 import re
-from dataclasses import MISSING, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ FUNCTIONS = {
     "sweeper": "-sweeper",
 }
 
-# AWS refuses a longer one that is not in S3.
+# AWS accepts longer templates only from S3.
 LONGEST_TEMPLATE = 51_200
 
 
@@ -44,7 +43,7 @@ def properties(name: str) -> dict[str, Any]:
 
 
 def text(value: Any, stage: str) -> str:
-    """Return what a string, a Fn::Sub of the stage or a Ref to it comes to."""
+    """Resolve a string, a Fn::Sub of the stage or a Ref to it."""
     if value == {"Ref": "Stage"}:
         return stage
     if isinstance(value, dict) and set(value) == {"Fn::Sub"}:
@@ -54,7 +53,7 @@ def text(value: Any, stage: str) -> str:
 
 
 def name_of(value: Any, stage: str) -> str:
-    """Return the name of the resource that a Ref or Fn::GetAtt points at, or what `text` does."""
+    """Return the name of the resource that a Ref or Fn::GetAtt refers to, or resolve a text."""
     target = ""
     if isinstance(value, dict) and value != {"Ref": "Stage"}:
         target = value.get("Ref") or (value.get("Fn::GetAtt") or [""])[0]
@@ -89,9 +88,9 @@ def test_a_message_is_invisible_for_six_times_the_timeout_of_its_function(
     assert properties(queue)["VisibilityTimeout"] == 6 * timeout(function)
 
 
-def test_the_queue_gives_a_message_up_when_the_worker_gives_the_task_up() -> None:
+def test_a_message_is_a_dead_letter_only_long_after_its_task_has_no_tries_left() -> None:
     redrive = properties("Queue")["RedrivePolicy"]
-    assert redrive["maxReceiveCount"] == models.MAX_TRIES
+    assert redrive["maxReceiveCount"] == 50
     assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
 
 
@@ -125,16 +124,16 @@ def test_the_table_has_the_keys_that_the_models_have() -> None:
     assert by_name(table["KeySchema"]) == by_name(schema["key_schema"])
 
 
-@pytest.mark.parametrize("kind", ["LocalSecondaryIndexes", "GlobalSecondaryIndexes"])
-def test_the_indexes_are_those_of_the_models(kind: str) -> None:
-    schema = models.Row._get_schema()
-    of_models = {
-        "LocalSecondaryIndexes": schema["local_secondary_indexes"],
-        "GlobalSecondaryIndexes": schema["global_secondary_indexes"],
-    }[kind]
+def test_the_indexes_are_those_of_the_models() -> None:
+    of_models = models.Row._get_schema()["global_secondary_indexes"]
     assert [
-        (one["IndexName"], one["KeySchema"], one["Projection"]) for one in properties("Table")[kind]
+        (one["IndexName"], one["KeySchema"], one["Projection"])
+        for one in properties("Table")["GlobalSecondaryIndexes"]
     ] == [(one["index_name"], one["key_schema"], one["projection"]) for one in of_models]
+
+
+def test_no_local_index_limits_the_size_of_a_users_history() -> None:
+    assert "LocalSecondaryIndexes" not in properties("Table")
 
 
 def test_rows_expire_by_the_attribute_that_the_models_set() -> None:
@@ -156,12 +155,12 @@ def test_only_the_table_and_the_keys_outlive_the_stack() -> None:
     assert kept == set(stack.DATA) == {"Table", "SigningKeys"}
 
 
-def test_whatever_outlives_the_stack_outlives_its_own_replacement_too() -> None:
+def test_a_resource_that_outlives_the_stack_outlives_its_replacement() -> None:
     for name, one in RESOURCES.items():
         assert one.get("DeletionPolicy") == one.get("UpdateReplacePolicy"), name
 
 
-def test_whatever_holds_data_says_whether_it_is_deleted() -> None:
+def test_every_resource_with_data_says_whether_it_is_deleted() -> None:
     kinds = {
         "AWS::DynamoDB::Table",
         "AWS::SQS::Queue",
@@ -180,7 +179,7 @@ def test_whatever_holds_data_says_whether_it_is_deleted() -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_chalice_is_told_the_names_that_the_stack_gives(stage: str) -> None:
+def test_chalices_configuration_has_the_names_of_the_stacks_resources(stage: str) -> None:
     variables = CONFIG["stages"][stage]["environment_variables"]
     expected = {
         "TABLE_NAME": name_of({"Ref": "Table"}, stage),
@@ -191,9 +190,9 @@ def test_chalice_is_told_the_names_that_the_stack_gives(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_a_deploy_has_written_is_of_its_own_stage(stage: str) -> None:
+def test_a_deployment_writes_values_of_its_own_stage(stage: str) -> None:
     variables = CONFIG["stages"][stage]["environment_variables"]
-    assert set(variables) <= {field.name.upper() for field in fields(Settings)}
+    assert set(variables) <= {name.upper() for name in Settings.model_fields}
     names = {
         "QUEUE_URL": "Queue",
         "QUEUE_ARN": "Queue",
@@ -206,7 +205,7 @@ def test_what_a_deploy_has_written_is_of_its_own_stage(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_policies_name_what_the_stack_makes(stage: str) -> None:
+def test_the_policies_name_resources_of_the_stack(stage: str) -> None:
     made = {
         text(value, stage)
         for one in RESOURCES.values()
@@ -227,7 +226,7 @@ def test_the_policies_name_what_the_stack_makes(stage: str) -> None:
 
 
 def test_the_outputs_are_the_settings_that_have_no_default() -> None:
-    needed = [field.name for field in fields(Settings) if field.default is MISSING]
+    needed = [name for name, field in Settings.model_fields.items() if field.is_required()]
     assert [stack.variable_name(name).lower() for name in OUTPUTS] == needed
 
 
@@ -287,24 +286,28 @@ def test_an_alarm_says_what_to_do_first_and_where_to_read_on(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_reaches_whoever_is_to_know(name: str) -> None:
+def test_an_alarm_notifies_the_topic(name: str) -> None:
     assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_watches_something_that_there_is(name: str) -> None:
+def test_an_alarm_watches_something_that_exists(name: str) -> None:
     functions = {f"tasks-prod{suffix}" for suffix in FUNCTIONS.values()}
     queues = {name_of({"Ref": queue}, "prod") for queue in of_type("AWS::SQS::Queue")}
     indexes = {one["IndexName"] for one in properties("Table")["GlobalSecondaryIndexes"]}
-    operations = {"GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem"}
+    table = name_of({"Ref": "Table"}, "prod")
     known = {
         "FunctionName": functions,
         "QueueName": queues,
         "ApiName": {CONFIG["app_name"]},
         "Stage": {CONFIG["stages"]["prod"]["api_gateway_stage"]},
-        "TableName": {name_of({"Ref": "Table"}, "prod")},
+        "TableName": {table},
         "GlobalSecondaryIndexName": indexes,
-        "Operation": operations,
+        "Operation": {
+            *("BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem")
+        },
+        # Powertools' name for the service, which the metrics' code takes from the table.
+        "service": {table},
     }
     for dimension in ALARMS[name]["Dimensions"]:
         assert name_of(dimension["Value"], "prod") in known[dimension["Name"]]
@@ -346,7 +349,7 @@ def test_a_sweeper_that_stops_notifies_and_one_that_never_ran_does_not() -> None
     assert alarm["InsufficientDataActions"] == [{"Ref": "AlarmTopic"}]
 
 
-def test_silence_is_no_alarm_but_the_sweepers() -> None:
+def test_only_the_sweepers_silence_is_an_alarm() -> None:
     silent = {name for name, one in ALARMS.items() if one["TreatMissingData"] == "notBreaching"}
     assert set(ALARMS) - silent == {"SweeperStoppedAlarm"}
 
@@ -359,7 +362,7 @@ def test_alarms_are_mailed_only_where_there_is_an_address() -> None:
 # -- the dashboard and the template as a whole
 
 
-def test_the_dashboard_is_json_that_refers_to_what_there_is() -> None:
+def test_the_dashboard_is_json_and_refers_to_resources_of_the_stack() -> None:
     body = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
     references = set(re.findall(r"\$\{([A-Za-z]+)(?:\.\w+)?\}", body))
     assert references <= {*RESOURCES, "Stage"}

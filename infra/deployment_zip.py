@@ -1,0 +1,75 @@
+"""The zip of a package: reproducible, complete, and nothing in it that nobody asked for."""
+
+import re
+import zipfile
+from email import message_from_bytes
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from infra import PackageError
+
+MAX_BYTES = 20 * 2**20
+
+
+def normalize(path: Path) -> None:
+    """Rewrite a zip so that its bytes depend only on the files in it."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in sorted(files.items()):
+            if name.endswith("/") or "__pycache__" in name.split("/"):
+                continue
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def check(path: Path, requirements: Path) -> None:
+    """Check that a zip contains exactly what requirements.txt lists and is small enough.
+
+    Raises PackageError.
+    """
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+        shipped = {_distribution(archive, name) for name in names if name.endswith("/METADATA")}
+        recorded = {
+            line.rsplit(",", 2)[0]
+            for name in names
+            if name.endswith(".dist-info/RECORD")
+            for line in archive.read(name).decode().splitlines()
+        }
+    listed = _listed(requirements)
+    if shipped != listed:
+        raise PackageError(
+            f"Not in {requirements.name}: {sorted(shipped - listed) or 'nothing'}; "
+            f"not in the package: {sorted(listed - shipped) or 'nothing'}."
+        )
+    own = re.compile(r"app\.py|chalicelib/.*|chalice/(__init__|app)\.py")
+    if strangers := {name for name in names - recorded if not own.fullmatch(name)}:
+        raise PackageError(f"These files belong to no distribution: {sorted(strangers)[:10]}.")
+    if path.stat().st_size > MAX_BYTES:
+        raise PackageError(
+            f"{path.name} has {mebibytes(path)}, more than {MAX_BYTES // 2**20} MiB."
+        )
+
+
+def _distribution(archive: zipfile.ZipFile, name: str) -> str:
+    metadata = message_from_bytes(archive.read(name))
+    return f"{canonicalize_name(metadata['Name'])}=={metadata['Version']}"
+
+
+def _listed(requirements: Path) -> set[str]:
+    lines = (line.split("#")[0].strip() for line in requirements.read_text().splitlines())
+    wanted = [Requirement(line) for line in lines if line]
+    return {
+        f"{canonicalize_name(one.name)}{one.specifier}"
+        for one in wanted
+        if one.marker is None or one.marker.evaluate()
+    }
+
+
+def mebibytes(path: Path) -> str:
+    return f"{path.stat().st_size / 2**20:.2f} MiB"
