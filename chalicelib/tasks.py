@@ -1,7 +1,7 @@
 """Use cases of tasks: create, show, list, cancel."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from secrets import randbits
 from uuid import UUID
 
@@ -14,6 +14,9 @@ log = Logger(service="tasks", child=True)
 
 #: Tasks on a page of the list.
 PAGE_SIZE = 20
+
+#: How far ahead a task may be scheduled.
+MAX_AHEAD = timedelta(days=365)
 
 #: How often a cancel looks again when the task changes under its hands.
 _CANCEL_TRIES = 5
@@ -54,6 +57,14 @@ class Page:
     tasks: list[Task]
     next: Position | None
     previous: Position | None
+
+
+def check_scheduled_at(moment: datetime, now: datetime) -> None:
+    """Raise ValueError, in words for the client, if no task may be scheduled at this time."""
+    if moment < now:
+        raise ValueError("The time must not be in the past.")
+    if moment > now + MAX_AHEAD:
+        raise ValueError(f"The time must be at most {MAX_AHEAD.days} days ahead.")
 
 
 def create(
