@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aws_lambda_powertools import Logger
 from chalice import Chalice, Response
 from chalice.test import Client
 from openapi_spec_validator import validate
@@ -49,9 +50,17 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def client() -> Iterator[Client]:
     app = Chalice("notes")
+    # The parent of the service's loggers, as in app.py.
+    Logger(service="tasks")
     api.mount(app)
     with Client(app) as client:
         yield client
+
+
+@pytest.fixture
+def signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every request counts as that of a user."""
+    monkeypatch.setattr("chalicelib.api.call.authenticate", lambda request: "id-of-ann")
 
 
 def test_a_patch_route_gets_its_parameter_and_its_body(client: Client) -> None:
@@ -72,14 +81,17 @@ def test_a_delete_route_needs_a_token_unless_it_is_public(client: Client) -> Non
     assert (response.status_code, response.json_body["code"]) == (401, "not_authenticated")
 
 
-def test_a_delete_route_may_answer_without_a_body(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("chalicelib.api.call.authenticate", lambda request: "id-of-ann")
+@pytest.mark.usefixtures("signed_in")
+def test_a_delete_route_may_answer_without_a_body(client: Client) -> None:
     response = client.http.delete("/api/notes/7", headers=JSON, body=b"{")
     assert (response.status_code, response.body) == (204, b"")
 
 
+def test_a_wrong_method_needs_a_token_where_any_route_does(client: Client) -> None:
+    assert client.http.get("/api/notes/7").status_code == 401
+
+
+@pytest.mark.usefixtures("signed_in")
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_the_methods_of_the_path_are_all_that_it_allows(client: Client, method: str) -> None:
     response = client.http.request(method, "/api/notes/7")
