@@ -1,18 +1,23 @@
 """The service, room by room.
 
-api         HTTP: routes, schemas, the token guard, the error middleware
+api         HTTP: routes with their models, the token guard, the error middleware
+batch       a batch of messages: each by itself, in the time it needs
 worker      one message to its end: claim, run, record
-sweeper     what was lost is found again
-tasks       use cases: create, show, list, cancel
-accounts    use cases: register, sign in, refresh, sign out
-models      DynamoDB: every row and every expression
-dispatch    SQS and EventBridge Scheduler: send now, send later, call off
+sweeper     finds lost tasks and sends them again
+tasks       use cases: create, show, cancel
+listing     use case: pages of a user's tasks
+accounts    use cases: register, sign in, refresh, verify, sign out
+models      DynamoDB: every row and every expression; models/transitions.py changes states
+dispatch    SQS and EventBridge Scheduler: send now, send later, delete a schedule
 security    password hashes, signing keys and JWTs
-task_types  the code that tasks run, one file a type
-moscow      reading and writing times in Europe/Moscow
+passwords   which passwords are accepted
+task_types  the code that tasks run, one file per type
+lifecycle   the states of a task, and all times of retry, lease and rescue
+time_limit  interrupting a run that takes too long
+times       reading and writing times in Europe/Moscow
 exact_json  JSON whose numbers keep every digit
-errors      what can go wrong, with its status and code
+errors      what can go wrong, with its stable code
 config      settings, read once from the environment
 
-Imports only ever point down this list; import-linter checks it.
+Imports only point down this list; import-linter checks it.
 """

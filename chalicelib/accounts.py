@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import uuid4
 
-from chalicelib import errors, security
+from chalicelib import errors, passwords, security
 from chalicelib.models import (
     SIGN_IN_FAILURES,
     SIGN_IN_WINDOW,
@@ -12,15 +12,17 @@ from chalicelib.models import (
     SignInFailure,
 )
 
-#: The longest username there can be, as in Django.
+#: The longest username, in characters, as in Django.
 USERNAME_LENGTH = 150
 
 
 def register(username: str, password: str, now: datetime) -> str:
     """Create a user and return its id.
 
-    Raises InvalidFields when the username is taken.
+    Raises InvalidFields with every reason against the password, or if the username is taken.
     """
+    if reasons := passwords.faults(password, username):
+        raise errors.InvalidFields({"password": reasons})
     user_id = str(uuid4())
     if not Account.create(username, user_id, security.hash_password(password), now):
         raise errors.InvalidFields({"username": ["A user with that username already exists."]})
@@ -28,10 +30,10 @@ def register(username: str, password: str, now: datetime) -> str:
 
 
 def sign_in(username: str, password: str, now: datetime) -> dict[str, str]:
-    """Return an access and a refresh token.
+    """Return a new token pair, as `access` and `refresh`.
 
-    Raises WrongCredentials, the same for an unknown user as for a wrong password, and
-    SignInThrottled after too many of them for one username.
+    Raises WrongCredentials, whether the user is unknown or the password is wrong, and
+    SignInThrottled after too many failures for one username.
     """
     if len(username) > USERNAME_LENGTH:
         security.verify_password(password, None)
@@ -48,10 +50,7 @@ def sign_in(username: str, password: str, now: datetime) -> dict[str, str]:
 
 
 def refresh(token: str, now: datetime) -> dict[str, str]:
-    """Exchange a refresh token, which no longer works from here on, for a new pair.
-
-    Raises InvalidToken.
-    """
+    """Revoke a refresh token and return a new token pair. Raises InvalidToken."""
     return _token_pair(_revoke(token), now)
 
 
@@ -61,7 +60,7 @@ def sign_out(token: str) -> None:
 
 
 def verify(text: str) -> None:
-    """Make sure that a token of either type is good. Raises InvalidToken."""
+    """Check an access or a refresh token. Raises InvalidToken."""
     token = security.read_token(text)
     if token.token_type == security.REFRESH and RevokedToken.has(token.jti):
         raise errors.InvalidToken("Token is blacklisted")

@@ -1,17 +1,34 @@
 """The settings of the service, read once from the environment."""
 
 import os
-from dataclasses import dataclass
+import re
 from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+# Ten years in minutes. A longer lifetime is a typing error, and one that is far longer
+# does not fit into a datetime.
+_MAX_LIFETIME = 5_256_000
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Where the service finds its AWS resources and what an operator may choose.
+def _read_lifetime(text: object) -> int:
+    if not re.fullmatch("[0-9]{1,9}", str(text)) or not 1 <= int(str(text)) <= _MAX_LIFETIME:
+        raise ValueError(f"must be a whole number from 1 to {_MAX_LIFETIME}")
+    return int(str(text))
 
-    Every field is an environment variable of the same name in capitals. Those without
-    a default must be set; `infra/` sets all of them from the stack of a stage.
+
+Lifetime = Annotated[int, BeforeValidator(_read_lifetime)]
+
+
+class Settings(BaseModel):
+    """Where the service finds its AWS resources, and what an operator may choose.
+
+    Each field is an environment variable of the same name in capitals. Fields without a
+    default must be set; `infra/` sets all of them from the stack of a stage.
     """
+
+    model_config = ConfigDict(frozen=True)
 
     table_name: str
     queue_url: str
@@ -22,11 +39,11 @@ class Settings:
     schedule_dead_letter_arn: str
     signing_keys_arn: str
     #: Lifetime of an access token, in minutes.
-    access_token_minutes: int = 15
+    access_token_minutes: Lifetime = 15
     #: Lifetime of a refresh token, in days.
-    refresh_token_days: int = 7
-    #: "basic", or "strict" to refuse common, numeric and username-like passwords too.
-    password_policy: str = "basic"
+    refresh_token_days: Lifetime = 7
+    #: "strict" also refuses common, entirely numeric and username-like passwords.
+    password_policy: Literal["basic", "strict"] = "basic"
 
     @property
     def queue_name(self) -> str:
@@ -38,35 +55,28 @@ class Settings:
 
     @property
     def service(self) -> str:
+        """The name of this deployment: the dimension `service` of its metrics."""
         return self.table_name
 
 
 @cache
 def settings() -> Settings:
-    """Return the settings of this process.
+    """Return the settings of this process. An empty variable counts as not set.
 
-    Raises RuntimeError that names every variable that is missing or wrong.
+    Raises RuntimeError naming every variable that is missing or wrong.
     """
-    values: dict[str, str | int] = {}
-    faults: list[str] = []
-    for name, field in Settings.__dataclass_fields__.items():
-        text = os.environ.get(name.upper(), "")
-        if text and field.type is int:
-            if text.isascii() and text.isdigit() and 0 < int(text[:9]) <= _MOST:
-                values[name] = int(text)
-            else:
-                faults.append(f"{name.upper()} must be a whole number from 1 to {_MOST}")
-        elif text:
-            values[name] = text
-        elif name not in _OPTIONAL:
-            faults.append(f"{name.upper()} is not set")
-    if values.get("password_policy", "basic") not in ("basic", "strict"):
-        faults.append("PASSWORD_POLICY must be basic or strict")
-    if faults:
-        raise RuntimeError("The environment is not complete: " + "; ".join(faults))
-    return Settings(**values)  # type: ignore[arg-type]
+    variables = {name: os.environ.get(name.upper()) for name in Settings.model_fields}
+    try:
+        return Settings.model_validate({name: text for name, text in variables.items() if text})
+    except ValidationError as error:
+        faults = "; ".join(_explain(fault) for fault in error.errors())
+        raise RuntimeError(f"The environment is not complete: {faults}") from None
 
 
-# Ten years in minutes: more is a slip, and far more is no time at all.
-_MOST = 5_256_000
-_OPTIONAL = {"access_token_minutes", "refresh_token_days", "password_policy"}
+def _explain(fault: Any) -> str:
+    name = str(fault["loc"][0]).upper()
+    if fault["type"] == "missing":
+        return f"{name} is not set"
+    if fault["type"] == "literal_error":
+        return f"{name} must be {fault['ctx']['expected']}"
+    return f"{name} {fault['ctx']['error']}"

@@ -1,61 +1,53 @@
-"""What can go wrong, each with the status and the stable code that a client gets.
+"""What can go wrong in the service, each with its stable code.
 
 ServiceError
-├── InvalidFields            400  every invalid field with its reasons
-├── ParseError               400  parse_error
-├── InvalidIdempotencyKey    400  invalid_idempotency_key
-├── NotAuthenticated         401  not_authenticated
-├── BadAuthorizationHeader   401  bad_authorization_header
-├── UserNotFound             401  user_not_found
-├── WrongCredentials         401  no_active_account
-├── InvalidToken             401  token_not_valid
-├── InvalidAccessToken       401  token_not_valid
-├── NotFound                 404  not_found
-├── MethodNotAllowed         405  method_not_allowed
-├── NotAcceptable            406  not_acceptable
-├── AlreadyFinished          409  already_finished
-├── RequestTooLarge          413  request_too_large
-├── UnsupportedMediaType     415  unsupported_media_type
-├── IdempotencyKeyReused     422  idempotency_key_reused
-├── ActiveTaskLimit          429  active_task_limit
-├── SignInThrottled          429  throttled
-└── Unavailable              503  unavailable
+├── InvalidFields            invalid
+├── UserNotFound             user_not_found
+├── WrongCredentials         no_active_account
+├── InvalidToken             token_not_valid
+├── NotFound                 not_found
+├── AlreadyFinished          already_finished
+├── IdempotencyKeyReused     idempotency_key_reused
+├── ActiveTaskLimit          active_task_limit
+├── SignInThrottled          throttled
+└── Unavailable              unavailable
 
-TaskError is raised by task types and ends in the task's own `error`.
+`chalicelib/api/errors.py` adds HTTP's own errors and gives each error its status.
+TaskError is raised by task types and ends up in the task's own `error`.
 """
 
 from typing import Any, ClassVar
 
 from botocore import exceptions as aws
 
-#: Where `InvalidFields` puts what belongs to no single field (DRF's NON_FIELD_ERRORS_KEY).
+#: The key in `InvalidFields` of reasons that belong to no single field (DRF's
+#: NON_FIELD_ERRORS_KEY).
 NON_FIELD = "non_field_errors"
 
 
 class ServiceError(Exception):
-    """A fault that a client is told of: `detail` in words, `code` for programs."""
+    """An error that a client is told about: `detail` in words, `code` for programs."""
 
-    status: ClassVar[int] = 500
-    code: ClassVar[str] = "internal"
-    detail: str = "Internal server error."
+    code: ClassVar[str]
+    detail: str
 
     def __init__(self, detail: str | None = None) -> None:
         self.detail = detail or self.detail
-        self.headers: dict[str, str] = {}
         super().__init__(self.detail)
 
     def body(self) -> dict[str, Any]:
+        """Return the error as a JSON object."""
         return {"detail": self.detail, "code": self.code}
 
 
 class InvalidFields(ServiceError):
-    """Some fields of the request are not valid; all of them are named."""
+    """Some fields of the request are invalid."""
 
-    status = 400
     code = "invalid"
     detail = "Invalid input."
 
     def __init__(self, fields: dict[str, Any]) -> None:
+        """`fields` has the list of reasons for each invalid field, nested as the input is."""
         super().__init__()
         self.fields = fields
 
@@ -63,150 +55,56 @@ class InvalidFields(ServiceError):
         return self.fields
 
 
-class ParseError(ServiceError):
-    """The body is not JSON."""
-
-    status = 400
-    code = "parse_error"
-
-
-class InvalidIdempotencyKey(ServiceError):
-    """The header Idempotency-Key is not 1 to 255 visible ASCII characters."""
-
-    status = 400
-    code = "invalid_idempotency_key"
-    detail = "Idempotency-Key must be 1 to 255 visible ASCII characters."
-
-
-class Unauthorized(ServiceError):
-    """Any 401: it names the scheme to come back with (RFC 9110, 11.6.1)."""
-
-    status = 401
-
-    def __init__(self, detail: str | None = None) -> None:
-        super().__init__(detail)
-        self.headers["WWW-Authenticate"] = 'Bearer realm="api"'
-
-
-class NotAuthenticated(Unauthorized):
-    """No token came with a request that needs one."""
-
-    code = "not_authenticated"
-    detail = "Authentication credentials were not provided."
-
-
-class BadAuthorizationHeader(Unauthorized):
-    """The Authorization header is not `Bearer <token>`."""
-
-    code = "bad_authorization_header"
-    detail = "Authorization header must contain two space-delimited values"
-
-
-class UserNotFound(Unauthorized):
-    """The token is good, its user is gone."""
+class UserNotFound(ServiceError):
+    """The token is valid, but its user no longer exists."""
 
     code = "user_not_found"
     detail = "User not found"
 
 
-class WrongCredentials(Unauthorized):
-    """Unknown user or wrong password: a client is never told which."""
+class WrongCredentials(ServiceError):
+    """The user is unknown or the password is wrong; a client is never told which."""
 
     code = "no_active_account"
     detail = "No active account found with the given credentials"
 
 
-class InvalidToken(Unauthorized):
-    """A token is refused; `detail` says why in SimpleJWT's words."""
+class InvalidToken(ServiceError):
+    """The token is invalid; `detail` says why in SimpleJWT's words."""
 
     code = "token_not_valid"
     detail = "Token is invalid"
 
 
-class InvalidAccessToken(Unauthorized):
-    """The token in the Authorization header is refused (SimpleJWT's body for it)."""
-
-    code = "token_not_valid"
-    detail = "Given token not valid for any token type"
-
-    def __init__(self, reason: str) -> None:
-        super().__init__()
-        self.reason = reason
-
-    def body(self) -> dict[str, Any]:
-        message = {"token_class": "AccessToken", "token_type": "access", "message": self.reason}
-        return super().body() | {"messages": [message]}
-
-
 class NotFound(ServiceError):
-    """There is no such thing, or it is another user's: nobody is told which."""
+    """It does not exist or belongs to another user; a client is never told which."""
 
-    status = 404
     code = "not_found"
     detail = "Not found."
 
 
-class MethodNotAllowed(ServiceError):
-    """The path exists, the method does not."""
-
-    status = 405
-    code = "method_not_allowed"
-
-    def __init__(self, method: str, allowed: str) -> None:
-        super().__init__(f'Method "{method}" not allowed.')
-        self.headers["Allow"] = allowed
-
-
-class NotAcceptable(ServiceError):
-    """The client accepts no JSON."""
-
-    status = 406
-    code = "not_acceptable"
-    detail = "Could not satisfy the request Accept header."
-
-
 class AlreadyFinished(ServiceError):
-    """A finished task cannot be cancelled; the task as it is comes along."""
+    """The task has already finished and cannot be cancelled."""
 
-    status = 409
     code = "already_finished"
     detail = "The task has already finished."
 
     def __init__(self, task: Any) -> None:
+        """`task` is the row as it was read."""
         super().__init__()
         self.task = task
 
 
-class RequestTooLarge(ServiceError):
-    """The body is larger than the service reads."""
-
-    status = 413
-    code = "request_too_large"
-    detail = "The request body must be at most 64 KiB."
-
-
-class UnsupportedMediaType(ServiceError):
-    """The body is not declared as JSON."""
-
-    status = 415
-    code = "unsupported_media_type"
-
-    def __init__(self, media_type: str) -> None:
-        super().__init__(f'Unsupported media type "{media_type}" in request.')
-
-
 class IdempotencyKeyReused(ServiceError):
-    """The key was used within 24 hours, with another body."""
+    """The Idempotency-Key was used with another body within the last 24 hours."""
 
-    status = 422
     code = "idempotency_key_reused"
     detail = "This Idempotency-Key was already used with another request body."
 
 
 class ActiveTaskLimit(ServiceError):
-    """The user has as many active tasks as anybody may have."""
+    """The user has as many active tasks as a user may have."""
 
-    status = 429
     code = "active_task_limit"
 
     def __init__(self, active: int, limit: int) -> None:
@@ -222,33 +120,30 @@ class ActiveTaskLimit(ServiceError):
 
 
 class SignInThrottled(ServiceError):
-    """Too many failed sign-ins for one username."""
+    """There were too many failed sign-ins."""
 
-    status = 429
     code = "throttled"
 
     def __init__(self, retry_after: int) -> None:
+        """`retry_after` is in seconds."""
         super().__init__(f"Request was throttled. Expected available in {retry_after} seconds.")
-        self.headers["Retry-After"] = str(retry_after)
+        self.retry_after = retry_after
 
 
 class Unavailable(ServiceError):
-    """A service that this one needs is down or throttles."""
+    """A service that this one depends on is down or throttles."""
 
-    status = 503
     code = "unavailable"
     detail = "Service temporarily unavailable, try again later."
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.headers["Retry-After"] = "1"
+    #: In seconds.
+    retry_after = 1
 
 
 class TaskError(Exception):
-    """Raised by a task type when its input is at fault: the task fails at once.
+    """Raised by a task type if its input is at fault: the task fails and is not retried.
 
-    `detail` and `code` are shown to the user who owns the task. Every other exception
-    but ValueError and ArithmeticError counts as a dependency's and is tried again.
+    The owner of the task sees `detail` and `code`. Anything else that a type raises is
+    retried.
     """
 
     def __init__(self, detail: str, code: str = "invalid_input") -> None:
@@ -257,10 +152,10 @@ class TaskError(Exception):
         self.code = code
 
 
-# AWS was not reached, or the container's credentials were not.
+# AWS, or the source of the container's credentials, could not be reached.
 _UNREACHABLE = (aws.ConnectionError, aws.HTTPClientError, aws.NoCredentialsError)
-# What AWS calls its own faults; everything else that it refuses is a fault of ours.
-_PASSING = {
+# Error codes for AWS's own faults and for throttling; any other refusal is our fault.
+_TRANSIENT = {
     "InternalError",
     "InternalFailure",
     "InternalServerError",
@@ -279,18 +174,18 @@ _PASSING = {
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tell whether a fault is AWS being down, slow or throttling, and so may pass."""
+    """Tell whether an error is transient: AWS is down, slow or throttling."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, _UNREACHABLE):
             return True
-        if isinstance(cause, aws.ClientError) and _is_passing(cause):
+        if isinstance(cause, aws.ClientError) and _is_transient(cause):
             return True
-        # PynamoDB keeps the fault it wraps in `cause`, Python in `__cause__`.
+        # PynamoDB keeps the error that it wraps in `cause`, Python in `__cause__`.
         cause = getattr(cause, "cause", None) or cause.__cause__
     return False
 
 
-def _is_passing(error: aws.ClientError) -> bool:
+def _is_transient(error: aws.ClientError) -> bool:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status >= 500 or error.response.get("Error", {}).get("Code") in _PASSING
+    return status >= 500 or error.response.get("Error", {}).get("Code") in _TRANSIENT

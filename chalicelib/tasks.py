@@ -46,6 +46,14 @@ class IdempotencyKey:
     body_hash: str
 
 
+def check_scheduled_at(moment: datetime, now: datetime) -> None:
+    """Raise ValueError, in words for the client, if no task may be scheduled at this time."""
+    if moment < now:
+        raise ValueError("The time must not be in the past.")
+    if moment > now + MAX_AHEAD:
+        raise ValueError(f"The time must be at most {MAX_AHEAD.days} days ahead.")
+
+
 def create(
     user_id: str, new: NewTask, key: IdempotencyKey | None, now: datetime
 ) -> tuple[Task, bool]:

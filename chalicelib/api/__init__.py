@@ -1,12 +1,12 @@
-"""HTTP: everything that knows of requests, responses and their shapes."""
+"""HTTP: requests, responses and their shapes."""
 
 from chalice import Chalice
 
-from chalicelib.api import accounts, errors, meta, tasks
+# Importing these registers their routes.
+from chalicelib.api import accounts, meta, middleware, routing, tasks  # noqa: F401
 
 
 def mount(app: Chalice) -> None:
     """Add all routes and the error middleware to an app."""
-    app.register_middleware(errors.answer_faults, "http")
-    for routes in (accounts, tasks, meta):
-        app.register_blueprint(routes.blueprint())
+    app.register_middleware(middleware.answer_request, "http")
+    routing.mount(app)

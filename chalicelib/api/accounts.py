@@ -1,60 +1,39 @@
 """The routes of accounts and tokens."""
 
-import gzip
 import re
 import unicodedata
-from difflib import SequenceMatcher
-from functools import cache
-from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated
 
-from chalice import Blueprint, Response
+from chalice import Response
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
-from chalicelib import accounts
-from chalicelib.api.endpoint import Call, answer, resource
-from chalicelib.api.fields import read
-from chalicelib.config import settings
-
-MIN_PASSWORD, MAX_PASSWORD = 8, 128
+from chalicelib import accounts, passwords
+from chalicelib.api.answers import answer
+from chalicelib.api.call import Call
+from chalicelib.api.fields import Reasons, Text, read
+from chalicelib.api.routing import route
+from chalicelib.errors import InvalidToken, SignInThrottled, WrongCredentials
 
 # As in Django's UnicodeUsernameValidator; \w are the letters and digits of any alphabet.
 _USERNAME = re.compile(r"[\w.@+-]+")
-# As in Django's UserAttributeSimilarityValidator.
-_TOO_SIMILAR = 0.7
 
 
-def _refuse(reasons: list[str]) -> None:
-    if reasons:
-        raise PydanticCustomError("refused", "Invalid.", {"reasons": reasons})
+def _normalize(username: str) -> str:
+    return unicodedata.normalize("NFKC", username)
 
 
-def _text(value: str) -> str:
-    """Check and trim a string as DRF's CharField does."""
-    value = value.strip()
-    if not value:
-        _refuse(["This field may not be blank."])
-    if "\x00" in value:
-        _refuse(["Null characters are not allowed."])
-    return value
-
-
-def _username(value: str) -> str:
-    value = unicodedata.normalize("NFKC", value)
+def _check_username(username: str) -> str:
     reasons = []
-    if not _USERNAME.fullmatch(value):
+    if not _USERNAME.fullmatch(username):
         reasons.append(
             "Enter a valid username. This value may contain only letters, numbers, "
             "and @/./+/-/_ characters."
         )
-    if len(value) > accounts.USERNAME_LENGTH:
+    if len(username) > accounts.USERNAME_LENGTH:
         reasons.append(f"Ensure this field has no more than {accounts.USERNAME_LENGTH} characters.")
-    _refuse(reasons)
-    return value
-
-
-Text = Annotated[str, Field(strict=True), AfterValidator(_text)]
+    if reasons:
+        raise Reasons(reasons)
+    return username
 
 
 class Registration(BaseModel):
@@ -62,27 +41,49 @@ class Registration(BaseModel):
 
     username: Annotated[
         Text,
-        AfterValidator(_username),
+        AfterValidator(_normalize),
+        AfterValidator(_check_username),
         Field(json_schema_extra={"minLength": 1, "maxLength": accounts.USERNAME_LENGTH}),
     ]
     password: Annotated[
         Text,
-        Field(json_schema_extra={"minLength": MIN_PASSWORD, "maxLength": MAX_PASSWORD}),
+        Field(
+            json_schema_extra={
+                "minLength": passwords.MIN_LENGTH,
+                "maxLength": passwords.MAX_LENGTH,
+            }
+        ),
     ]
 
     @field_validator("password")
     @classmethod
-    def _password(cls, password: str, info: ValidationInfo) -> str:
-        # A username that is not valid itself is not there to compare with.
-        _refuse(_password_faults(password, info.data.get("username", "")))
+    def _check_password(cls, password: str, info: ValidationInfo) -> str:
+        # accounts.register checks this too. Here, a client is told together with what is
+        # wrong with the username; if that is invalid itself, there is nothing to compare.
+        if reasons := passwords.faults(password, info.data.get("username", "")):
+            raise Reasons(reasons)
         return password
+
+
+class Account(BaseModel):
+    """The account."""
+
+    id: str
+    username: str
 
 
 class Credentials(BaseModel):
     """What a user signs in with."""
 
-    username: Annotated[Text, AfterValidator(lambda name: unicodedata.normalize("NFKC", name))]
+    username: Annotated[Text, AfterValidator(_normalize)]
     password: Text
+
+
+class TokenPair(BaseModel):
+    """The tokens."""
+
+    access: str
+    refresh: str
 
 
 class RefreshToken(BaseModel):
@@ -97,74 +98,74 @@ class AnyToken(BaseModel):
     token: Text
 
 
-def blueprint() -> Blueprint:
-    routes = Blueprint(__name__)
-    resource(routes, "/api/register", post=_register, public=True)
-    resource(routes, "/api/token", post=_sign_in, public=True)
-    resource(routes, "/api/token/refresh", post=_refresh, public=True)
-    resource(routes, "/api/token/verify", post=_verify, public=True)
-    resource(routes, "/api/token/blacklist", post=_blacklist, public=True)
-    return routes
+class Done(BaseModel):
+    """Done."""
 
 
-def _register(call: Call) -> Response:
+@route(
+    "POST",
+    "/api/register",
+    summary="Register",
+    body=Registration,
+    answers={201: Account},
+    is_public=True,
+)
+def register(call: Call) -> Response:
     new = read(Registration, call.body)
     user_id = accounts.register(new.username, new.password, call.now)
-    return answer({"id": user_id, "username": new.username}, 201)
+    return answer(Account(id=user_id, username=new.username), 201)
 
 
-def _sign_in(call: Call) -> Response:
+@route(
+    "POST",
+    "/api/token",
+    summary="Sign in",
+    body=Credentials,
+    answers={200: TokenPair},
+    errors=[WrongCredentials, SignInThrottled],
+    is_public=True,
+)
+def sign_in(call: Call) -> Response:
     credentials = read(Credentials, call.body)
     return answer(accounts.sign_in(credentials.username, credentials.password, call.now))
 
 
-def _refresh(call: Call) -> Response:
+@route(
+    "POST",
+    "/api/token/refresh",
+    summary="Exchange a refresh token for new tokens",
+    body=RefreshToken,
+    answers={200: TokenPair},
+    errors=[InvalidToken],
+    is_public=True,
+)
+def refresh(call: Call) -> Response:
     return answer(accounts.refresh(read(RefreshToken, call.body).refresh, call.now))
 
 
-def _verify(call: Call) -> Response:
+@route(
+    "POST",
+    "/api/token/verify",
+    summary="Check a token",
+    body=AnyToken,
+    answers={200: Done},
+    errors=[InvalidToken],
+    is_public=True,
+)
+def verify(call: Call) -> Response:
     accounts.verify(read(AnyToken, call.body).token)
-    return answer({})
+    return answer(Done())
 
 
-def _blacklist(call: Call) -> Response:
+@route(
+    "POST",
+    "/api/token/blacklist",
+    summary="Sign out",
+    body=RefreshToken,
+    answers={200: Done},
+    errors=[InvalidToken],
+    is_public=True,
+)
+def sign_out(call: Call) -> Response:
     accounts.sign_out(read(RefreshToken, call.body).refresh)
-    return answer({})
-
-
-def _password_faults(password: str, username: str) -> list[str]:
-    faults = []
-    if len(password) < MIN_PASSWORD:
-        faults.append(
-            f"This password is too short. It must contain at least {MIN_PASSWORD} characters."
-        )
-    if len(password) > MAX_PASSWORD:
-        faults.append(f"Ensure this field has no more than {MAX_PASSWORD} characters.")
-    strict = settings().password_policy == "strict"
-    if password == username or (strict and _is_similar(password, username)):
-        faults.append("The password is too similar to the username.")
-    if strict and password.lower() in _common_passwords():
-        faults.append("This password is too common.")
-    if strict and password.isdigit():
-        faults.append("This password is entirely numeric.")
-    return faults
-
-
-def _is_similar(password: str, username: str) -> bool:
-    parts = [*re.split(r"\W+", username), username]
-    return any(
-        SequenceMatcher(a=password.lower(), b=part.lower()).quick_ratio() >= _TOO_SIMILAR
-        for part in parts
-        if part
-    )
-
-
-@cache
-def _common_passwords() -> frozenset[str]:
-    packed = files(__package__).joinpath("common-passwords.txt.gz").read_bytes()
-    return frozenset(gzip.decompress(packed).decode().split())
-
-
-def schemas() -> list[Any]:
-    """Return the models of this room's requests, for the OpenAPI document."""
-    return [Registration, Credentials, RefreshToken, AnyToken]
+    return answer(Done())

@@ -1,16 +1,16 @@
-"""What pydantic finds wrong, in the words of Django REST framework."""
+"""Pydantic's findings, in the words of Django REST framework."""
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from chalicelib.api.endpoint import type_name
+from chalicelib.api.call import type_name
 from chalicelib.errors import InvalidFields
 
 REQUIRED = "This field is required."
 NULL = "This field may not be null."
 
-# By pydantic's type of the error; {} takes what comes in its context.
+# By pydantic's error type; {} is filled in from the context of the error.
 _WORDS = {
     "missing": REQUIRED,
     "string_type": "Not a valid string.",
@@ -31,10 +31,32 @@ _WORDS = {
 }
 
 
-def explain(error: ValidationError) -> dict[str, Any]:
-    """Return every invalid field with its reasons, nested as the input is.
+class Reasons(ValueError):
+    """Raised by a validator that has several reasons; with one, ValueError will do."""
 
-    A fault within a list is a reason of the list, with the position from 0 in front.
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = reasons
+
+
+def _check_text(value: str) -> str:
+    value = value.strip()
+    if not value:
+        raise ValueError("This field may not be blank.")
+    if "\x00" in value:
+        raise ValueError("Null characters are not allowed.")
+    return value
+
+
+#: A string, trimmed and checked as DRF's CharField does.
+Text = Annotated[str, Field(strict=True), AfterValidator(_check_text)]
+
+
+def explain(error: ValidationError) -> dict[str, Any]:
+    """Return the list of reasons for each invalid field, nested as the input is.
+
+    A fault inside a list counts against the list; the reason begins with its position,
+    counted from 0.
     """
     fields: dict[str, Any] = {}
     for fault in error.errors(include_url=False):
@@ -51,10 +73,11 @@ def explain(error: ValidationError) -> dict[str, Any]:
 
 def _reasons(fault: Any) -> list[str]:
     context = fault.get("ctx", {})
-    if "reasons" in context:
-        return list(context["reasons"])
     if fault["input"] is None and fault["type"] != "missing":
         return [NULL]
+    if fault["type"] == "value_error":
+        raised = context["error"]
+        return raised.reasons if isinstance(raised, Reasons) else [str(raised)]
     words = _WORDS.get(fault["type"])
     if words is None:
         return [fault["msg"]]
@@ -65,7 +88,7 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 def read(model: type[_M], body: object, context: dict[str, Any] | None = None) -> _M:
-    """Check a body against a model. Raises InvalidFields that names every fault."""
+    """Return a body as a model; validators get `context`. Raises InvalidFields."""
     try:
         return model.model_validate(body, context=context)
     except ValidationError as error:

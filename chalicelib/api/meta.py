@@ -1,46 +1,89 @@
 """The routes about the service itself: task types, health, the OpenAPI document."""
 
+from typing import Any, Literal
+
 from aws_lambda_powertools import Logger
-from chalice import Blueprint, Response
+from chalice import Response
+from pydantic import BaseModel, RootModel
 
 from chalicelib import dispatch, errors, models, task_types
 from chalicelib.api import openapi
-from chalicelib.api.endpoint import Call, answer, resource
+from chalicelib.api.answers import answer
+from chalicelib.api.call import Call
+from chalicelib.api.routing import route
 
 log = Logger(service="tasks", child=True)
 
 
-def blueprint() -> Blueprint:
-    routes = Blueprint(__name__)
-    resource(routes, "/api/task-types", get=_task_types, public=True)
-    resource(routes, "/api/health", get=_health, public=True)
-    resource(routes, "/api/openapi.json", get=_openapi, public=True)
-    return routes
+class TaskType(BaseModel):
+    """A kind of task."""
+
+    task_type: str
+    description: str
+    #: JSON Schema (2020-12) of `input_data`.
+    input_schema: dict[str, Any]
 
 
-def _task_types(call: Call) -> Response:
+class TaskTypes(RootModel[list[TaskType]]):
+    """All task types, by name."""
+
+
+class Health(BaseModel):
+    """The table and the queue answer."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Document(RootModel[dict[str, Any]]):
+    """An OpenAPI 3.1 document."""
+
+
+@route(
+    "GET",
+    "/api/task-types",
+    summary="List the task types",
+    answers={200: TaskTypes},
+    is_public=True,
+)
+def list_task_types(call: Call) -> Response:
     return answer(
-        [
-            {
-                "task_type": task_type.name,
-                "description": task_type.description,
-                "input_schema": task_type.schema(),
-            }
-            for task_type in task_types.all_types()
-        ]
+        TaskTypes(
+            [
+                TaskType(
+                    task_type=task_type.name,
+                    description=task_type.description,
+                    input_schema=task_type.schema(),
+                )
+                for task_type in task_types.all_types()
+            ]
+        )
     )
 
 
-def _health(call: Call) -> Response:
+@route(
+    "GET",
+    "/api/health",
+    summary="Tell whether the service works",
+    answers={200: Health},
+    is_public=True,
+)
+def show_health(call: Call) -> Response:
     try:
         models.check_health()
         dispatch.check_health()
     except Exception as error:
-        # Whatever keeps the table or the queue from answering, the answer is the same.
-        log.exception("not healthy")
+        # A missing right is as fatal as an outage, so every error counts.
+        log.exception("health_check_failed")
         raise errors.Unavailable from error
-    return answer({"status": "ok"})
+    return answer(Health())
 
 
-def _openapi(call: Call) -> Response:
+@route(
+    "GET",
+    "/api/openapi.json",
+    summary="Return this document",
+    answers={200: Document},
+    is_public=True,
+)
+def show_openapi(call: Call) -> Response:
     return answer(openapi.document(call.url.removesuffix("/api/openapi.json/")))

@@ -15,6 +15,8 @@ from chalicelib.lifecycle import Status
 if TYPE_CHECKING:
     from chalicelib.models.task import Task
 
+#: All events there are.
+NAMES = ("created", "started", "attempt_failed", "snoozed", "cancelled", "finished")
 #: Events that a task shows at most: the first and the newest.
 MAX_EVENTS = 20
 

@@ -73,6 +73,11 @@ class Task(Row, discriminator="task"):
         return self.next_run_at or self.created_at
 
     @property
+    def history(self) -> list[dict[str, Any]]:
+        """What happened to the task, oldest first, as clients see it."""
+        return events.history(self)
+
+    @property
     def may_have_schedule(self) -> bool:
         """Whether a one-time schedule for its next run may exist, or be in the making."""
         if self.status == Status.PENDING:

@@ -159,7 +159,7 @@ def test_the_zip_has_the_service_and_chalices_runtime_alone(built: Path) -> None
         "chalice/__init__.py",
         "chalice/app.py",
     }
-    assert {"app.py", "chalicelib/api/common-passwords.txt.gz"} <= set(names)
+    assert {"app.py", "chalicelib/common-passwords.txt.gz"} <= set(names)
     tops = {re.split(r"[/.]", name)[0] for name in names}
     assert not tops & {"boto3", "botocore", "click", "yaml", "infra", "tests", "pip", "setuptools"}
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]

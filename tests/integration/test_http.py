@@ -425,6 +425,26 @@ def test_every_kind_of_answer_has_cors_and_a_request_id_of_its_own(
     assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
 
 
+def test_no_answer_is_stored_or_has_its_type_guessed(api: Api, ann: Api, fail: Fail) -> None:
+    task = ann.created()
+    user = {"username": "user", "password": "password"}
+    answers = [
+        api.post("/api/register/", user),
+        api.post("/api/token/", user),
+        ann.get("/api/tasks/"),
+        ann.get(f"/api/tasks/{task['id']}/"),
+        ann.post(f"/api/tasks/{task['id']}/cancel/"),
+        api.get("/api/tasks/"),
+        ann.request("DELETE", "/api/tasks/"),
+    ]
+    fail("Query", RuntimeError("boom"))
+    answers.append(ann.get("/api/tasks/"))
+    assert [answer.status for answer in answers] == [201, 200, 200, 200, 200, 401, 405, 500]
+    for answer in answers:
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+
+
 def test_the_request_id_is_that_of_api_gateway() -> None:
     app = Chalice("app")
     rooms.mount(app)
@@ -523,7 +543,7 @@ def test_the_log_has_the_fault_that_the_answer_keeps_to_itself(
 ) -> None:
     fail("GetItem", RuntimeError("boom"))
     ann.get(f"/api/tasks/{TASK_ID}/")
-    [record] = [record for record in caplog.records if record.message == "unexpected fault"]
+    [record] = [record for record in caplog.records if record.message == "unexpected_error"]
     assert record.exc_info
     assert "boom" in str(record.exc_info[1])
 

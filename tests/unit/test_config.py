@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+from pydantic import ValidationError
 
 from chalicelib.config import Settings, settings
 from tests import cloud
@@ -38,7 +39,7 @@ def test_every_setting_is_the_variable_of_its_name(environment: pytest.MonkeyPat
 
 
 def test_these_are_all_settings() -> None:
-    assert {name.upper() for name in Settings.__dataclass_fields__} == {*REQUIRED, *OPTIONAL}
+    assert {name.upper() for name in Settings.model_fields} == {*REQUIRED, *OPTIONAL}
 
 
 def test_tokens_and_passwords_have_the_defaults_of_the_contract() -> None:
@@ -59,7 +60,7 @@ def test_an_operator_may_choose_lifetimes_and_policy(environment: pytest.MonkeyP
 @pytest.mark.parametrize("name", OPTIONAL)
 def test_an_empty_variable_means_the_default(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.setenv(name, "")
-    assert getattr(settings(), name.lower()) == getattr(Settings, name.lower())
+    assert getattr(settings(), name.lower()) == Settings.model_fields[name.lower()].default
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -85,7 +86,7 @@ def test_all_faults_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == (
         "The environment is not complete: TABLE_NAME is not set; QUEUE_URL is not set; "
         "REFRESH_TOKEN_DAYS must be a whole number from 1 to 5256000; "
-        "PASSWORD_POLICY must be basic or strict"
+        "PASSWORD_POLICY must be 'basic' or 'strict'"
     )
 
 
@@ -111,6 +112,15 @@ def test_a_faulty_environment_is_not_remembered(environment: pytest.MonkeyPatch)
         settings()
     environment.setenv("PASSWORD_POLICY", "strict")
     assert settings().password_policy == "strict"
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        settings().table_name = "another"
+
+
+def test_metrics_are_reported_under_the_name_of_the_table() -> None:
+    assert settings().service == settings().table_name
 
 
 def test_the_queue_is_known_by_the_last_part_of_its_arn() -> None:

@@ -1,0 +1,111 @@
+"""Reading a request: what it accepts, who sends it, what is in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from chalice.app import Request
+
+from chalicelib import exact_json, security, times
+from chalicelib.api import errors
+from chalicelib.errors import NON_FIELD, InvalidFields, InvalidToken
+
+#: The largest body that is read, in bytes.
+MAX_BODY = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that passed the checks, as the functions behind the routes get it."""
+
+    now: datetime
+    #: The user whose token came with the request; empty on public routes.
+    user_id: str
+    body: dict[str, Any]
+    headers: Mapping[str, str]
+    #: The URL without its query, as the client sees it, always with a trailing slash.
+    url: str
+    #: All query parameters, in order.
+    query: list[tuple[str, str]] = field(default_factory=list)
+
+    def parameter(self, name: str) -> str | None:
+        """Return the last value of a query parameter; None if it is missing or empty."""
+        return next((value for key, value in reversed(self.query) if key == name), None) or None
+
+    def link(self, changes: Mapping[str, str | None]) -> str:
+        """Return this URL with some query parameters replaced or, where None, left out."""
+        query = [(key, value) for key, value in self.query if key not in changes]
+        query += [(key, value) for key, value in changes.items() if value is not None]
+        return self.url + ("?" + urlencode(query) if query else "")
+
+
+def make_call(request: Request, user_id: str, body: dict[str, Any]) -> Call:
+    host = request.headers.get("host", "localhost")
+    scheme = request.headers.get("x-forwarded-proto", "http")
+    # The path in the context includes API Gateway's stage.
+    path = request.context.get("path", request.path).rstrip("/")
+    query = request.to_original_event().get("multiValueQueryStringParameters") or {}
+    return Call(
+        now=times.now(),
+        user_id=user_id,
+        body=body,
+        headers=request.headers,
+        url=f"{scheme}://{host}{path}/",
+        query=[(key, value) for key, values in query.items() for value in values],
+    )
+
+
+def check_accept(request: Request) -> None:
+    """Raise NotAcceptable unless the client accepts JSON."""
+    header = request.headers.get("accept", "")
+    media_types = [part.split(";")[0].strip().lower() for part in header.split(",")]
+    if not {"", "*/*", "application/*", "application/json"} & set(media_types):
+        raise errors.NotAcceptable
+
+
+def authenticate(request: Request) -> str:
+    """Return the id of the user whose access token came, read as SimpleJWT reads it.
+
+    Raises NotAuthenticated, BadAuthorizationHeader, InvalidAccessToken.
+    """
+    parts = request.headers.get("authorization", "").split()
+    if not parts or parts[0] != "Bearer":
+        raise errors.NotAuthenticated
+    if len(parts) != 2:
+        raise errors.BadAuthorizationHeader
+    try:
+        return security.read_token(parts[1], security.ACCESS).user_id
+    except InvalidToken as error:
+        raise errors.InvalidAccessToken(error.detail) from None
+
+
+def read_body(request: Request) -> dict[str, Any]:
+    """Return the JSON object in the body; an empty body counts as `{}`.
+
+    Raises UnsupportedMediaType, RequestTooLarge, ParseError, InvalidFields.
+    """
+    raw = request.raw_body
+    if not raw:
+        return {}
+    content_type = request.headers.get("content-type", "")
+    if content_type.split(";")[0].strip().lower() != "application/json":
+        raise errors.UnsupportedMediaType(content_type)
+    if len(raw) > MAX_BODY:
+        raise errors.RequestTooLarge
+    try:
+        body = exact_json.loads(raw)
+    except ValueError as error:
+        raise errors.ParseError(f"JSON parse error - {error}") from None
+    if body is None:
+        raise InvalidFields({NON_FIELD: ["No data provided"]})
+    if not isinstance(body, dict):
+        message = f"Invalid data. Expected a dictionary, but got {type_name(body)}."
+        raise InvalidFields({NON_FIELD: [message]})
+    return body
+
+
+def type_name(value: object) -> str:
+    """Return the name of a JSON value's type, as Python's json module and so DRF name it."""
+    return {"Decimal": "float"}.get(type(value).__name__, type(value).__name__)

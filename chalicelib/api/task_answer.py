@@ -1,0 +1,98 @@
+"""A task as its owner sees it: each field is written once, for the answer and for OpenAPI."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from chalicelib import exact_json, models, task_types, times
+from chalicelib.lifecycle import Status
+from chalicelib.models import events
+from chalicelib.task_types import Run
+
+log = Logger(service="tasks", child=True)
+
+_ERROR_SCHEMA = {
+    "type": ["object", "null"],
+    "properties": {"code": {"type": "string"}, "detail": {"type": "string"}},
+    "required": ["code", "detail"],
+}
+_EVENT_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "at": {"type": "string", "format": "date-time"},
+        "event": {"enum": list(events.NAMES)},
+    },
+    "required": ["at", "event"],
+}
+
+#: Goes out in Moscow time.
+Time = Annotated[
+    datetime,
+    PlainSerializer(times.show),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+#: JSON text as the row has it, which goes out as it is.
+Json = Annotated[str, PlainSerializer(exact_json.Raw, return_type=Any)]
+
+
+class Task(BaseModel):
+    """The task."""
+
+    # Each field is read from the attribute of the row with its name or its alias.
+    model_config = ConfigDict(from_attributes=True)
+
+    id: Annotated[
+        str, Field(validation_alias="task_id"), WithJsonSchema({"type": "string", "format": "uuid"})
+    ]
+    task_type: str
+    input_data: Annotated[Json, WithJsonSchema({"type": "object"})]
+    status: Annotated[str, WithJsonSchema({"enum": list(Status)})]
+    result: Annotated[Json | None, WithJsonSchema({})]
+    error: Annotated[Json | None, WithJsonSchema(_ERROR_SCHEMA)]
+    attempts: int
+    scheduled_at: Time | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    #: Only while a task runs whose type reports progress.
+    progress: Annotated[
+        Mapping[str, Any] | None,
+        Field(default_factory=lambda: None, exclude_if=lambda value: value is None),
+        WithJsonSchema({"type": "object"}),
+    ]
+
+
+class TaskDetail(Task):
+    """The task, in detail."""
+
+    #: What happened to it, oldest first.
+    events: Annotated[
+        list[dict[str, Any]],
+        Field(validation_alias="history"),
+        WithJsonSchema({"type": "array", "items": _EVENT_SCHEMA}),
+    ]
+
+
+def serialize(task: models.Task, now: datetime, *, detail: bool = False) -> dict[str, Any]:
+    """Return a task as JSON for its owner; `detail` adds the fields of TaskDetail."""
+    answer = (TaskDetail if detail else Task).model_validate(task)
+    answer.progress = _progress(task, now)
+    return answer.model_dump()
+
+
+def _progress(task: models.Task, now: datetime) -> Mapping[str, Any] | None:
+    task_type = task_types.get(task.task_type)
+    if task.status != Status.STARTED or not task.started_at:
+        return None
+    if task_type is None or task_type.progress is None:
+        return None
+    try:
+        input_data = exact_json.loads(task.input_data)
+        return task_type.progress(input_data, Run(started_at=task.started_at, now=now))
+    except Exception:
+        # The type may have changed since the task was created; the task is shown all the same.
+        log.exception("progress_failed", task_id=task.task_id)
+        return None
