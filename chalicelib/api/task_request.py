@@ -21,7 +21,6 @@ _WRONG_FORMAT = (
     "Datetime has wrong format. Use one of these formats instead: "
     "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
 )
-_TIME = "scheduled_at"
 _TIME_SCHEMA = {
     "type": ["string", "null"],
     "examples": ["2030-02-20 15:30:00", "2030-02-20T12:30:00Z"],
@@ -81,14 +80,13 @@ class TaskRequest(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _lift_scheduled_at(cls, body: Any) -> Any:
-        """Move the time out of `input_data`, where older clients send it."""
+        """Take the time from `input_data`, where older clients send it."""
         input_data = body.get("input_data")
-        if not isinstance(input_data, dict) or _TIME not in input_data:
+        if not isinstance(input_data, dict) or "scheduled_at" not in input_data:
             return body
-        inner = input_data[_TIME]
-        time = _TwoTimes(body[_TIME], inner) if _TIME in body else inner
-        rest = {name: value for name, value in input_data.items() if name != _TIME}
-        return body | {_TIME: time, "input_data": rest}
+        inner = input_data["scheduled_at"]
+        time = _TwoTimes(body["scheduled_at"], inner) if "scheduled_at" in body else inner
+        return body | {"scheduled_at": time}
 
     @field_validator("input_data")
     @classmethod

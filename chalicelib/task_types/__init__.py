@@ -79,7 +79,9 @@ class TaskType:
 
     def read(self, input_data: Mapping[str, Any]) -> Any:
         """Check `input_data` and return it typed. Raises pydantic.ValidationError."""
-        return self._input.validate_python(input_data)
+        # Older clients put the time of the task in here; it is not the type's business.
+        own = {name: value for name, value in input_data.items() if name != "scheduled_at"}
+        return self._input.validate_python(own)
 
     def schema(self, ref_template: str = "#/$defs/{model}") -> dict[str, Any]:
         """Return the JSON Schema (2020-12) of `input_data`."""
