@@ -5,16 +5,13 @@ that caused it, and after a run of all integration tests the summary lists what 
 was never needed. As a plugin of pytest it also brings the processes of xdist together.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from botocore.client import BaseClient
 
 from infra.policies import policies
 from tests import cloud
@@ -40,51 +37,6 @@ class Grant(NamedTuple):
 
 #: The grants that this process has seen a call for.
 used: set[Grant] = set()
-
-#: The function whose code is running; None while it is a test's own.
-_running: ContextVar[str | None] = ContextVar("running", default=None)
-
-
-@contextmanager
-def running(function: str | None) -> Iterator[None]:
-    """Count the AWS calls made within as those of a function, or of none."""
-    token = _running.set(function)
-    try:
-        yield
-    finally:
-        _running.reset(token)
-
-
-def watch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Check all calls that functions make from now on; the list names the forbidden ones.
-
-    A forbidden call raises AssertionError. The service may survive that as it survives any
-    failing call, so whoever watches has to look at the list in the end.
-    """
-    forbidden: list[str] = []
-
-    def checked(client: BaseClient, call: Callable[..., Any]) -> Callable[..., Any]:
-        def make(operation: str, parameters: dict[str, Any]) -> Any:
-            function = _running.get()
-            service = client.meta.service_model.service_name
-            fault = check(function, service, operation, parameters) if function else None
-            if fault:
-                forbidden.append(fault)
-                raise AssertionError(fault)
-            # Tests act in the middle of calls, as somebody else: that is not the function.
-            with running(None):
-                return call(operation, parameters)
-
-        return make
-
-    def attribute(client: BaseClient, name: str) -> Any:
-        value = object.__getattribute__(client, name)
-        return checked(client, value) if name == "_make_api_call" else value
-
-    # Tests replace the method itself, to fail or to record; this stays around all of them,
-    # so that a call is checked whatever becomes of it.
-    monkeypatch.setattr(BaseClient, "__getattribute__", attribute)
-    return forbidden
 
 
 def check(function: str, service: str, operation: str, parameters: Parameters) -> str | None:

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
-from tests.integration.conftest import Api, Calls, Clock, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import Api, Clock, Lambdas
 from tests.integration.tools import (
     OUTAGE,
     Fail,
@@ -173,21 +173,16 @@ def test_a_task_that_a_worker_takes_up_at_that_moment_is_left_to_it(
     lambdas: Lambdas,
     fail: Fail,
     rows: Rows,
-    monkeypatch: pytest.MonkeyPatch,
+    calls: Calls,
 ) -> None:
     task = ann.created()
-    original = BaseClient._make_api_call
     states: list[Any] = []
 
-    def call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
-        answer = original(client, operation, parameters)
-        if operation == "GetItem" and not states:
-            states.append("being taken up")
-            lose_the_finish(ann, lambdas, fail, task)
-            states[0] = rows()
-        return answer
+    def take_up() -> None:
+        lose_the_finish(ann, lambdas, fail, task)
+        states.append(rows())
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    calls.meanwhile("GetItem", take_up)
     assert lambdas.bury(message(ann, task)) == []
     assert states == [rows()]
 

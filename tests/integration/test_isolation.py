@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Api, Calls, Clock, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import Api, Clock, Lambdas
 from tests.integration.tools import Rows
 
 NOBODYS = "019c1d94-8a80-7000-8000-000000000000"
@@ -35,7 +36,7 @@ def differs(user: Api, method: str, template: str, task_id: str, **kwargs: Any) 
 
 
 def test_a_list_shows_and_counts_no_other_users_tasks(bob: Api, anns: list[str]) -> None:
-    nothing = {"count": 0, "next": None, "previous": None, "results": []}
+    nothing: dict[str, Any] = {"count": 0, "next": None, "previous": None, "results": []}
     for query in ("", "?page=1", "?page=last"):
         assert bob.get(f"/api/tasks/{query}").json == nothing
 

@@ -7,7 +7,8 @@ from jsonschema import Draft202012Validator, ValidationError
 from openapi_spec_validator import validate
 
 from app import app
-from tests.integration.conftest import Api, Calls, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import Api, Lambdas
 from tests.integration.tools import OUTAGE, Fail, refusal
 
 

@@ -7,12 +7,12 @@ from decimal import InvalidOperation
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from chalicelib import task_types
 from chalicelib.errors import TaskError
 from chalicelib.task_types import Run, WaitUntil
-from tests.integration.conftest import Api, Calls, Clock, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import Api, Clock, Lambdas
 from tests.integration.tools import (
     OUTAGE,
     Fail,
@@ -55,19 +55,19 @@ def probe(ann: Api, define: Define) -> Callable[[], dict[str, Any]]:
     return lambda: ann.created("probe", input_data={})
 
 
-def doing(*steps: Any) -> Callable[[], Any]:
-    """Return a function that raises or returns the steps, one a call; it counts the calls."""
-    left = list(steps)
+class doing:  # noqa: N801  # reads as a function: define(doing(OSError(), "done"))
+    """A function that raises or returns the steps, one per call, and counts the calls."""
 
-    def function() -> Any:
-        function.calls += 1
-        step = left.pop(0)
+    def __init__(self, *steps: Any) -> None:
+        self._left = list(steps)
+        self.calls = 0
+
+    def __call__(self) -> Any:
+        self.calls += 1
+        step = self._left.pop(0)
         if isinstance(step, BaseException):
             raise step
         return step
-
-    function.calls = 0
-    return function
 
 
 def pauses(calls: Calls) -> list[int]:
@@ -756,17 +756,10 @@ def test_a_row_that_stays_busy_leaves_the_message_in_the_queue(
 
 @pytest.mark.parametrize("operation", ["UpdateItem", "TransactWriteItems"])
 def test_a_call_that_boto_repeats_after_its_answer_was_lost_is_harmless(
-    ann: Api, lambdas: Lambdas, rows: Rows, monkeypatch: pytest.MonkeyPatch, operation: str
+    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls, operation: str
 ) -> None:
     task = ann.created()
-    original = BaseClient._make_api_call
-
-    def call(client: BaseClient, name: str, parameters: dict[str, Any]) -> Any:
-        if name == operation:
-            original(client, name, parameters)
-        return original(client, name, parameters)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    calls.repeat(operation)
     assert lambdas.work(message(ann, task)) == []
     ended = ann.task(task["id"])
     assert (ended["status"], ended["attempts"]) == ("success", 1)

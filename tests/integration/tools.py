@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib import moscow, security
-from tests.integration.conftest import Api, Clock, sweep
+from tests.drivers import Api, Clock, sweep
 
 Rows = Callable[[], list[dict[str, Any]]]
 Fail = Callable[..., None]
@@ -18,7 +18,8 @@ OUTAGE = EndpointConnectionError(endpoint_url="https://aws.test")
 
 def refusal(code: str, operation: str = "Operation", **response: Any) -> ClientError:
     """Return the error with which AWS refuses a call."""
-    return ClientError({"Error": {"Code": code, "Message": code}, **response}, operation)
+    found: Any = {"Error": {"Code": code, "Message": code}, **response}
+    return ClientError(found, operation)
 
 
 def message(owner: Api, task: dict[str, Any]) -> str:
