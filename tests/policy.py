@@ -7,15 +7,12 @@ that is `make policies`. As a pytest plugin this also brings the processes of xd
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from botocore.client import BaseClient
 
 from infra.policies import Rights, kind_of, read_rights, write_rights
 from tests import cloud
@@ -35,51 +32,6 @@ class Right(NamedTuple):
 
 #: The rights that the calls of this process needed.
 needed: set[Right] = set()
-
-#: The function whose code is running; None while it is a test's own.
-_running: ContextVar[str | None] = ContextVar("running", default=None)
-
-
-@contextmanager
-def running(function: str | None) -> Iterator[None]:
-    """Count the AWS calls made within as those of a function, or of none."""
-    token = _running.set(function)
-    try:
-        yield
-    finally:
-        _running.reset(token)
-
-
-def watch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Check all calls that functions make from now on; the list names the forbidden ones.
-
-    A forbidden call raises AssertionError. The service may survive that as it survives any
-    failing call, so whoever watches has to look at the list in the end.
-    """
-    forbidden: list[str] = []
-
-    def checked(client: BaseClient, call: Callable[..., Any]) -> Callable[..., Any]:
-        def make(operation: str, parameters: dict[str, Any]) -> Any:
-            function = _running.get()
-            service = client.meta.service_model.service_name
-            fault = check(function, service, operation, parameters) if function else None
-            if fault:
-                forbidden.append(fault)
-                raise AssertionError(fault)
-            # Tests act in the middle of calls, as somebody else: that is not the function.
-            with running(None):
-                return call(operation, parameters)
-
-        return make
-
-    def attribute(client: BaseClient, name: str) -> Any:
-        value = object.__getattribute__(client, name)
-        return checked(client, value) if name == "_make_api_call" else value
-
-    # Tests replace the method itself, to fail or to record; this stays around all of them,
-    # so that a call is checked whatever becomes of it.
-    monkeypatch.setattr(BaseClient, "__getattribute__", attribute)
-    return forbidden
 
 
 def check(function: str, service: str, operation: str, parameters: Parameters) -> str | None:

@@ -87,7 +87,7 @@ def _answers(url: str) -> bool:
 
 
 def client(service: str, environment: dict[str, str]) -> Any:
-    return boto3.client(
+    return boto3.client(  # type: ignore[call-overload]  # a service by a variable
         service,
         endpoint_url=environment["AWS_ENDPOINT_URL"],
         aws_access_key_id=ACCOUNT,

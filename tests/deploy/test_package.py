@@ -230,7 +230,7 @@ def test_a_dependency_that_cannot_be_installed_stops_the_build(
 ) -> None:
     # Chalice says so and goes on, with exit code 0.
     said = subprocess.CompletedProcess([], 0, stdout="Could not install dependencies:\nx==1.0\n")
-    monkeypatch.setattr(package.subprocess, "run", lambda *_, **__: said)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: said)
     with pytest.raises(PackageError, match=r"x==1\.0"):
         package.build(STAGE, tmp_path / "out")
 

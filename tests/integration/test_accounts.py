@@ -6,7 +6,8 @@ import argon2.low_level
 import pytest
 
 from chalicelib.config import settings
-from tests.integration.conftest import Answer, Api, Calls, Clock
+from tests.aws_calls import Calls
+from tests.drivers import Answer, Api, Clock
 
 USER = {"username": "user", "password": "password"}
 NO_ACCOUNT = "No active account found with the given credentials"
@@ -292,7 +293,7 @@ def test_a_sign_in_is_one_read(api: Api, calls: Calls) -> None:
     calls.clear()
     sign_in(api)
     assert calls.operations == ["Query"]
-    assert calls[0][1]["ConsistentRead"] is True
+    assert calls[0].parameters["ConsistentRead"] is True
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
-from tests.integration.conftest import Answer, Api, Calls, Clock, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import Answer, Api, Clock, Lambdas
 from tests.integration.tools import OUTAGE, Fail, Rows, counters, message, refusal
 
 NOBODYS = "019c1d94-8a80-7000-8000-000000000000"
@@ -14,27 +14,6 @@ NOBODYS = "019c1d94-8a80-7000-8000-000000000000"
 
 def cancel(user: Api, task: dict[str, Any]) -> Answer:
     return user.post(f"/api/tasks/{task['id']}/cancel/")
-
-
-@pytest.fixture
-def before_next(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`before_next("TransactWriteItems", action)`: somebody acts just before that AWS call."""
-
-    def before_next(operation: str, *actions: Callable[[], Any]) -> None:
-        original = BaseClient._make_api_call  # type: ignore[attr-defined]
-        left = list(actions)
-
-        def call(client: BaseClient, name: str, parameters: dict[str, Any]) -> Any:
-            if name == operation and left:
-                action = left.pop(0)
-                waiting, left[:] = left[:], []
-                action()
-                left[:] = waiting
-            return original(client, name, parameters)
-
-        monkeypatch.setattr(BaseClient, "_make_api_call", call)
-
-    return before_next
 
 
 def test_a_pending_task_is_cancelled(ann: Api, clock: Clock) -> None:
@@ -115,7 +94,7 @@ def finish(lambdas: Lambdas) -> None:
 
 
 def lose(lambdas: Lambdas) -> None:
-    lambdas.bury(lambdas.sent()[-1]["MessageBody"])
+    lambdas.handle_dead_letters(lambdas.sent()[-1]["MessageBody"])
 
 
 @pytest.mark.parametrize("end", [finish, lose])
@@ -264,10 +243,10 @@ def test_a_cancel_whose_answer_was_lost_takes_effect_once(
 
 
 def test_a_task_taken_up_meanwhile_is_cancelled_nevertheless(
-    ann: Api, lambdas: Lambdas, rows: Rows, before_next: Callable[..., None]
+    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls
 ) -> None:
     task = ann.created("countdown")
-    before_next("TransactWriteItems", lambdas.work_off)
+    calls.before("TransactWriteItems", lambdas.work_off)
     answer = cancel(ann, task)
     assert answer.status == 200
     assert (answer.json["status"], answer.json["attempts"]) == ("cancelled", 1)
@@ -275,31 +254,29 @@ def test_a_task_taken_up_meanwhile_is_cancelled_nevertheless(
 
 
 def test_a_task_finished_meanwhile_is_a_conflict(
-    ann: Api, lambdas: Lambdas, rows: Rows, before_next: Callable[..., None]
+    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls
 ) -> None:
     task = ann.created()
-    before_next("TransactWriteItems", lambdas.work_off)
+    calls.before("TransactWriteItems", lambdas.work_off)
     answer = cancel(ann, task)
     assert (answer.status, answer.json["task"]["status"]) == (409, "success")
     assert counters(rows, ann) == {"success": 1}
 
 
-def test_a_task_cancelled_meanwhile_is_cancelled_once(
-    ann: Api, rows: Rows, before_next: Callable[..., None]
-) -> None:
+def test_a_task_cancelled_meanwhile_is_cancelled_once(ann: Api, rows: Rows, calls: Calls) -> None:
     task = ann.created(scheduled_at="2026-02-02T12:30")
-    before_next("TransactWriteItems", lambda: cancel(ann, task))
+    calls.before("TransactWriteItems", lambda: cancel(ann, task))
     answer = cancel(ann, task)
     assert (answer.status, answer.json["status"]) == (200, "cancelled")
     assert counters(rows, ann) == {"cancelled": 1}
 
 
 def test_a_worker_that_finishes_after_the_cancel_changes_nothing(
-    ann: Api, lambdas: Lambdas, rows: Rows, before_next: Callable[..., None]
+    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls
 ) -> None:
     task = ann.created()
     answers: list[Answer] = []
-    before_next("TransactWriteItems", lambda: answers.append(cancel(ann, task)))
+    calls.before("TransactWriteItems", lambda: answers.append(cancel(ann, task)))
     assert lambdas.work_off() == []
     assert [answer.status for answer in answers] == [200]
     assert ann.task(task["id"]) == answers[0].json
@@ -308,10 +285,10 @@ def test_a_worker_that_finishes_after_the_cancel_changes_nothing(
 
 
 def test_a_worker_that_comes_after_the_cancel_changes_nothing(
-    ann: Api, lambdas: Lambdas, rows: Rows, before_next: Callable[..., None]
+    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls
 ) -> None:
     task = ann.created()
-    before_next("UpdateItem", lambda: cancel(ann, task))
+    calls.before("UpdateItem", lambda: cancel(ann, task))
     assert lambdas.work_off() == []
     shown = ann.task(task["id"])
     assert (shown["status"], shown["attempts"]) == ("cancelled", 0)
@@ -319,11 +296,11 @@ def test_a_worker_that_comes_after_the_cancel_changes_nothing(
 
 
 def test_a_worker_that_waits_after_the_cancel_brings_nothing_back(
-    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls, before_next: Callable[..., None]
+    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls
 ) -> None:
     task = ann.created("countdown")
     claim_and_wait = [lambda: None, lambda: cancel(ann, task)]
-    before_next("UpdateItem", *claim_and_wait)
+    calls.before("UpdateItem", *claim_and_wait)
     lambdas.work_off()
     assert ann.task(task["id"])["status"] == "cancelled"
     assert lambdas.sent() == []
@@ -331,12 +308,12 @@ def test_a_worker_that_waits_after_the_cancel_brings_nothing_back(
 
 
 def test_a_task_cancelled_while_it_is_dispatched_leaves_a_message_that_does_nothing(
-    ann: Api, lambdas: Lambdas, rows: Rows, before_next: Callable[..., None]
+    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls
 ) -> None:
     def cancel_the_newest() -> None:
         cancel(ann, ann.get("/api/tasks/").json["results"][0])
 
-    before_next("SendMessage", cancel_the_newest)
+    calls.before("SendMessage", cancel_the_newest)
     task = ann.created()
     assert lambdas.work_off() == []
     assert ann.task(task["id"])["status"] == "cancelled"
@@ -348,26 +325,24 @@ def test_a_task_cancelled_before_its_one_shot_is_created_leaves_none(
     lambdas: Lambdas,
     clock: Clock,
     schedules: Callable[[], list[str]],
-    before_next: Callable[..., None],
+    calls: Calls,
 ) -> None:
     def cancel_the_newest() -> None:
         cancel(ann, ann.get("/api/tasks/").json["results"][0])
 
-    before_next("CreateSchedule", cancel_the_newest)
+    calls.before("CreateSchedule", cancel_the_newest)
     ann.created(scheduled_at="2026-02-02T13:00")
     clock.advance(seconds=46)
     lambdas.sweep()
     assert schedules() == []
 
 
-def test_a_task_that_never_holds_still_is_a_503(
-    ann: Api, rows: Rows, before_next: Callable[..., None]
-) -> None:
+def test_a_task_that_never_holds_still_is_a_503(ann: Api, rows: Rows, calls: Calls) -> None:
     from chalicelib.models import Task
 
     task = ann.created()
     row = Task(f"user#{ann.user_id}", f"task#{task['id']}")
-    before_next("TransactWriteItems", *[lambda: row.update([Task.attempts.add(1)])] * 9)
+    calls.before("TransactWriteItems", *[lambda: row.update([Task.attempts.add(1)])] * 9)
     answer = cancel(ann, task)
     assert (answer.status, answer.json["code"]) == (503, "unavailable")
     assert counters(rows, ann) == {"active": 1}

@@ -8,7 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from chalicelib import task_types
-from tests.integration.conftest import Api, Calls, Clock, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import Api, Clock, Lambdas
 from tests.integration.tools import (
     Rows,
     counters,

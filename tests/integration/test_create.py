@@ -6,11 +6,11 @@ from uuid import UUID
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tests import cloud
-from tests.integration.conftest import NOON, Answer, Api, Calls, Clock, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import NOON, Answer, Api, Clock, Lambdas
 
 TIMEOUT = ReadTimeoutError(endpoint_url="https://aws.test")
 
@@ -335,7 +335,7 @@ def test_a_task_that_finishes_frees_its_slot(ann: Api, lambdas: Lambdas) -> None
 def test_a_task_that_fails_frees_its_slot(ann: Api, lambdas: Lambdas) -> None:
     for _ in range(5):
         ann.created()
-    lambdas.bury(lambdas.sent()[0]["MessageBody"])
+    lambdas.handle_dead_letters(lambdas.sent()[0]["MessageBody"])
     assert [ann.create().status for _ in range(2)] == [201, 429]
 
 
@@ -435,18 +435,11 @@ def test_a_transaction_that_times_out_after_its_effect_takes_one_slot(
 
 @pytest.mark.parametrize("key", [None, "k"])
 def test_a_transaction_made_again_after_its_answer_was_lost_takes_one_slot(
-    ann: Api, rows: Rows, monkeypatch: pytest.MonkeyPatch, key: str | None
+    ann: Api, rows: Rows, calls: Calls, key: str | None
 ) -> None:
     for _ in range(4):
         ann.created()
-    original = BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def call_twice(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
-        if operation == "TransactWriteItems":
-            original(client, operation, parameters)
-        return original(client, operation, parameters)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", call_twice)
+    calls.repeat("TransactWriteItems")
     task = ann.created(key=key)
     assert ann.task(task["id"]) == task
     assert (active_in(rows), len(tasks_in(rows))) == (5, 5)

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
-from tests.integration.conftest import Api, Calls, Clock, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import Api, Clock, Lambdas
 from tests.integration.tools import (
     OUTAGE,
     Fail,
@@ -33,7 +33,7 @@ def lose_the_finish(ann: Api, lambdas: Lambdas, fail: Fail, task: dict[str, Any]
 def test_a_task_nobody_took_up_ends_in_failure(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
     task = ann.created()
     clock.advance(minutes=5)
-    assert lambdas.bury(message(ann, task)) == []
+    assert lambdas.handle_dead_letters(message(ann, task)) == []
     assert ann.task(task["id"]) == task | {
         "status": "failure",
         "error": RETRIES_EXHAUSTED,
@@ -47,7 +47,7 @@ def test_a_task_whose_worker_died_ends_in_failure(
     task = ann.created()
     lose_the_finish(ann, lambdas, fail, task)
     clock.advance(seconds=65)
-    assert lambdas.bury(message(ann, task)) == []
+    assert lambdas.handle_dead_letters(message(ann, task)) == []
     ended = ann.task(task["id"])
     assert (ended["status"], ended["error"]) == ("failure", RETRIES_EXHAUSTED)
     assert ended["attempts"] == 1
@@ -58,7 +58,7 @@ def test_a_scheduled_task_whose_time_has_passed_ends_in_failure(
 ) -> None:
     task = ann.created(scheduled_at=(clock.now + timedelta(minutes=5)).isoformat())
     clock.advance(minutes=5)
-    assert lambdas.bury(message(ann, task)) == []
+    assert lambdas.handle_dead_letters(message(ann, task)) == []
     assert ann.task(task["id"])["error"] == RETRIES_EXHAUSTED
 
 
@@ -67,14 +67,14 @@ def test_the_slot_of_a_buried_task_is_free_and_the_failure_counted(
 ) -> None:
     tasks = [ann.created() for _ in range(5)]
     assert ann.create().status == 429
-    lambdas.bury(message(ann, tasks[0]))
+    lambdas.handle_dead_letters(message(ann, tasks[0]))
     assert counters(rows, ann) == {"active": 4, "failure": 1}
     assert ann.create().status == 201
 
 
 def test_a_dead_letter_that_comes_twice_counts_once(ann: Api, lambdas: Lambdas, rows: Rows) -> None:
     task = ann.created()
-    assert lambdas.bury(message(ann, task), message(ann, task)) == []
+    assert lambdas.handle_dead_letters(message(ann, task), message(ann, task)) == []
     assert counters(rows, ann) == {"failure": 1}
 
 
@@ -90,7 +90,7 @@ def test_a_task_that_has_ended_stays_as_it_is(
     assert ann.task(task["id"])["status"] == end
     before = rows()
     clock.advance(hours=1)
-    assert lambdas.bury(message(ann, task)) == []
+    assert lambdas.handle_dead_letters(message(ann, task)) == []
     assert rows() == before
 
 
@@ -128,7 +128,7 @@ def test_a_dead_letter_that_names_no_task_is_acknowledged(
 ) -> None:
     ann.created()
     before = rows()
-    assert lambdas.bury(body) == []
+    assert lambdas.handle_dead_letters(body) == []
     assert rows() == before
 
 
@@ -139,7 +139,7 @@ def test_a_task_that_a_worker_has_is_left_alone(
     lose_the_finish(ann, lambdas, fail, task)
     before = rows()
     clock.advance(seconds=64)
-    assert lambdas.bury(message(ann, task)) == []
+    assert lambdas.handle_dead_letters(message(ann, task)) == []
     assert rows() == before
 
 
@@ -150,7 +150,7 @@ def test_a_countdown_that_runs_is_left_alone(
     lambdas.work_off()
     before = rows()
     clock.advance(seconds=599)
-    assert lambdas.bury(message(ann, task)) == []
+    assert lambdas.handle_dead_letters(message(ann, task)) == []
     assert rows() == before
 
 
@@ -160,7 +160,7 @@ def test_a_scheduled_task_that_is_not_due_is_left_alone(
     task = ann.created(scheduled_at=(clock.now + timedelta(days=1)).isoformat())
     before = rows()
     clock.advance(hours=23)
-    assert lambdas.bury(message(ann, task)) == []
+    assert lambdas.handle_dead_letters(message(ann, task)) == []
     assert rows() == before
     clock.advance(hours=1)
     lambdas.work(message(ann, task))
@@ -173,22 +173,17 @@ def test_a_task_that_a_worker_takes_up_at_that_moment_is_left_to_it(
     lambdas: Lambdas,
     fail: Fail,
     rows: Rows,
-    monkeypatch: pytest.MonkeyPatch,
+    calls: Calls,
 ) -> None:
     task = ann.created()
-    original = BaseClient._make_api_call
     states: list[Any] = []
 
-    def call(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
-        answer = original(client, operation, parameters)
-        if operation == "GetItem" and not states:
-            states.append("being taken up")
-            lose_the_finish(ann, lambdas, fail, task)
-            states[0] = rows()
-        return answer
+    def take_up() -> None:
+        lose_the_finish(ann, lambdas, fail, task)
+        states.append(rows())
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
-    assert lambdas.bury(message(ann, task)) == []
+    calls.meanwhile("GetItem", take_up)
+    assert lambdas.handle_dead_letters(message(ann, task)) == []
     assert states == [rows()]
 
 
@@ -201,8 +196,8 @@ def test_a_failing_call_keeps_the_dead_letter(
 ) -> None:
     task = ann.created()
     fail(operation, OUTAGE, after=after, times=1)
-    assert lambdas.bury(message(ann, task)) == ["0"]
-    assert lambdas.bury(message(ann, task)) == []
+    assert lambdas.handle_dead_letters(message(ann, task)) == ["0"]
+    assert lambdas.handle_dead_letters(message(ann, task)) == []
     assert ann.task(task["id"])["error"] == RETRIES_EXHAUSTED
     assert counters(rows, ann) == {"failure": 1}
 
@@ -212,12 +207,14 @@ def test_only_the_failed_dead_letter_of_a_batch_is_reported(
 ) -> None:
     first, second = ann.created(), ann.created()
     fail("TransactWriteItems", OUTAGE, times=1)
-    assert lambdas.bury(message(ann, first), "not JSON", message(ann, second)) == ["0"]
+    assert lambdas.handle_dead_letters(message(ann, first), "not JSON", message(ann, second)) == [
+        "0"
+    ]
     assert ann.task(second["id"])["status"] == "failure"
 
 
 def test_burying_sends_nothing_and_runs_nothing(ann: Api, lambdas: Lambdas, calls: Calls) -> None:
     task = ann.created()
     calls.clear()
-    lambdas.bury(message(ann, task))
+    lambdas.handle_dead_letters(message(ann, task))
     assert calls.operations == ["GetItem", "TransactWriteItems"]

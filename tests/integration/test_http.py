@@ -9,13 +9,13 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from chalice import Chalice
 from chalice.local import LambdaEventConverter, RouteMatcher
-from chalice.test import Client
+from chalice.test import Client, HTTPResponse
 from moto import mock_aws
 
 from chalicelib import api as rooms
 from chalicelib import security
 from tests import cloud
-from tests.integration.conftest import Answer, Api, Clock
+from tests.drivers import Answer, Api, Clock
 from tests.integration.tools import OUTAGE, Fail, refusal
 
 SESSION = boto3.Session(region_name=cloud.REGION)
@@ -143,7 +143,8 @@ def test_the_routes_of_this_table_are_all_there_are() -> None:
 def test_a_route_answers_the_same_with_and_without_its_slash(ann: Api) -> None:
     for path in ALLOWED:
         for method in METHODS:
-            for body in (None, {}, [1]):
+            bodies: list[Any] = [None, {}, [1]]
+            for body in bodies:
                 bare = ann.request(method, path, body)
                 slashed = ann.request(method, path + "/", body)
                 bare.headers.pop("x-request-id")
@@ -249,9 +250,9 @@ def test_no_number_is_too_large_for_an_answer(inside: Api, door: Api, number: st
     ]
     for raw in values:
         assert inside.post("/api/tasks/", raw=raw.encode(), headers=JSON).status == 400
-    raw = f'{{"username": {number}, "password": {number}}}'.encode()
+    credentials = f'{{"username": {number}, "password": {number}}}'.encode()
     for path in ("/api/register/", "/api/token/"):
-        answer = door.post(path, raw=raw, headers=JSON)
+        answer = door.post(path, raw=credentials, headers=JSON)
         no_text = ["Not a valid string."]
         assert answer.json == {"username": no_text, "password": no_text}
 
@@ -397,7 +398,7 @@ def test_every_kind_of_answer_has_cors_and_a_request_id_of_its_own(
     tag = ann.get(f"/api/tasks/{task['id']}/").headers["etag"]
     answers = [
         ann.get("/api/tasks/"),
-        ann.created and ann.create(),
+        ann.create(),
         ann.request("HEAD", "/api/tasks/"),
         ann.request("OPTIONS", "/api/tasks/"),
         ann.get(f"/api/tasks/{task['id']}/", headers={"If-None-Match": tag}),
@@ -661,15 +662,10 @@ def serve() -> Iterator[Callable[[str, str], Answer]]:
             "wsgi.input": BytesIO(),
         }
         body = b"".join(server.application(environ, lambda *started: begun.extend(started)))
-        return Answer(_Response(int(begun[0].split()[0]), dict(begun[1]), body))
+        return Answer(HTTPResponse(body, dict(begun[1]), int(begun[0].split()[0])))
 
     yield serve
     server.close()
-
-
-class _Response:
-    def __init__(self, status_code: int, headers: dict[str, str], body: bytes) -> None:
-        self.status_code, self.headers, self.body = status_code, headers, body
 
 
 def test_an_unknown_path_is_404_in_json_whatever_the_method(

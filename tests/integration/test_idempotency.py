@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from chalicelib import security
-from tests.integration.conftest import Answer, Api, Calls, Clock, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import Answer, Api, Clock, Lambdas
 from tests.integration.tools import OUTAGE, Fail, Rows, counters
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Api, Calls, Clock, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import Api, Clock, Lambdas
 from tests.integration.tools import Rows
 
 NOBODYS = "019c1d94-8a80-7000-8000-000000000000"
@@ -17,7 +18,7 @@ def anns(ann: Api, bob: Api, lambdas: Lambdas) -> list[str]:
     lambdas.work_off()
     ids.append(ann.created(scheduled_at="2026-02-02T13:00")["id"])
     ids += [ann.created()["id"], ann.created()["id"]]
-    lambdas.bury(lambdas.sent()[-1]["MessageBody"])
+    lambdas.handle_dead_letters(lambdas.sent()[-1]["MessageBody"])
     ann.post(f"/api/tasks/{ids[-2]}/cancel/")
     return ids
 
@@ -35,7 +36,7 @@ def differs(user: Api, method: str, template: str, task_id: str, **kwargs: Any) 
 
 
 def test_a_list_shows_and_counts_no_other_users_tasks(bob: Api, anns: list[str]) -> None:
-    nothing = {"count": 0, "next": None, "previous": None, "results": []}
+    nothing: dict[str, Any] = {"count": 0, "next": None, "previous": None, "results": []}
     for query in ("", "?page=1", "?page=last"):
         assert bob.get(f"/api/tasks/{query}").json == nothing
 
@@ -131,7 +132,7 @@ def test_a_message_that_pairs_a_user_with_anothers_task_does_nothing(
     before = rows()
     forged = lambdas.sent()[0]["MessageBody"].replace(ann.user_id, bob.user_id)
     assert lambdas.work(forged) == []
-    lambdas.bury(forged)
+    lambdas.handle_dead_letters(forged)
     assert rows() == before
     assert ann.task(task["id"]) == task
 

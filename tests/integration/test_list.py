@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from app import app
 from chalicelib.models import Task, User
-from tests.integration.conftest import Api, Calls, Clock, Lambdas
+from tests.aws_calls import Calls, Make
+from tests.drivers import Api, Clock, Lambdas
 
 HOST = "http://api.test"
 INVALID_PAGE = {"detail": "Invalid page.", "code": "not_found"}
@@ -108,7 +108,7 @@ def of_every_status(ann: Api, lambdas: Lambdas, clock: Clock) -> dict[str, list[
         note("success", ann.created())
         lambdas.work_off()
         note("failure", ann.created())
-        lambdas.bury(lambdas.sent()[-1]["MessageBody"])
+        lambdas.handle_dead_letters(lambdas.sent()[-1]["MessageBody"])
         task = ann.created(scheduled_at="2026-02-02T12:05")
         ann.post(f"/api/tasks/{task['id']}/cancel/")
         note("cancelled", task)
@@ -392,8 +392,8 @@ def test_every_read_is_consistent(
         ann.get(f"/api/tasks/{query}")
     ann.get(f"/api/tasks/{of_every_status['success'][0]}/")
     reads = calls[before:]
-    assert {operation for operation, _ in reads} == {"Query", "GetItem"}
-    assert all(parameters["ConsistentRead"] is True for _, parameters in reads)
+    assert {call.operation for call in reads} == {"Query", "GetItem"}
+    assert all(call.parameters["ConsistentRead"] is True for call in reads)
 
 
 def test_a_page_reads_no_more_rows_than_it_shows(ann: Api, finish: Any, calls: Calls) -> None:
@@ -403,7 +403,7 @@ def test_a_page_reads_no_more_rows_than_it_shows(ann: Api, finish: Any, calls: C
     page(ann, page(ann, first["next"])["previous"])
     page(ann, "/api/tasks/?status=success")
     page(ann, "/api/tasks/?page=last")
-    limits = [parameters["Limit"] for name, parameters in calls[before:] if name == "Query"]
+    limits = [call.parameters["Limit"] for call in calls[before:] if call.operation == "Query"]
     assert limits == [22, 21, 20, 21, 5]
 
 
@@ -414,21 +414,18 @@ def test_the_filter_reads_the_index_of_the_status(ann: Api, calls: Calls) -> Non
 
 
 def test_a_task_that_is_taken_up_during_the_read_is_listed_once(
-    ann: Api, lambdas: Lambdas, monkeypatch: pytest.MonkeyPatch
+    ann: Api, lambdas: Lambdas, calls: Calls
 ) -> None:
     ann.created("countdown")
-    original = BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    def twice(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
-        answer = original(client, operation, parameters)
-        if operation == "Query":
-            lambdas.work_off()
-            monkeypatch.setattr(BaseClient, "_make_api_call", original)
-            answer["Items"] += original(client, operation, parameters)["Items"]
-            answer["Count"] = len(answer["Items"])
+    def read_twice(make: Make) -> Any:
+        answer = make()
+        lambdas.work_off()
+        answer["Items"] += make()["Items"]
+        answer["Count"] = len(answer["Items"])
         return answer
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", twice)
+    calls.script("Query", read_twice, times=1)
     assert page(ann, "/api/tasks/?status=started")["count"] == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from infra.local.loops import OneTimeSchedules, feed
 from tests import cloud
-from tests.integration.conftest import NOON, Api, Clock
+from tests.drivers import NOON, Api, Clock
 
 QUEUE_URL = cloud.ENVIRONMENT["QUEUE_URL"]
 

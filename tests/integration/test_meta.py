@@ -7,7 +7,8 @@ from jsonschema import Draft202012Validator, ValidationError
 from openapi_spec_validator import validate
 
 from app import app
-from tests.integration.conftest import Api, Calls, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import Api, Lambdas
 from tests.integration.tools import OUTAGE, Fail, refusal
 
 
@@ -165,7 +166,7 @@ def test_the_document_takes_a_time_wherever_the_service_does(api: Api) -> None:
 def test_every_task_is_as_the_document_says(ann: Api, lambdas: Lambdas) -> None:
     check = validator(ann, "Task")
     tasks = [ann.created(), ann.created("countdown"), ann.created()]
-    lambdas.bury(lambdas.sent()[-1]["MessageBody"])
+    lambdas.handle_dead_letters(lambdas.sent()[-1]["MessageBody"])
     bodies = [f'{{"user": "{ann.user_id}", "task": "{task["id"]}"}}' for task in tasks[:2]]
     lambdas.work(*bodies)
     shown = [ann.task(task["id"]) for task in tasks] + [ann.created(scheduled_at="2026-03-01")]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib import task_types
-from tests.integration.conftest import Api, Lambdas
+from tests.drivers import Api, Lambdas
 
 FILE = '''\
 """The task type `repeat`: says a word again and again."""

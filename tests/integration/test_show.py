@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from chalicelib import security
-from tests.integration.conftest import NOON, Api, Calls, Clock, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import NOON, Api, Clock, Lambdas
 
 NOBODYS = "019c1d94-8a80-7000-8000-000000000000"
 
@@ -28,7 +29,7 @@ def test_a_task_is_shown_in_one_consistent_read(ann: Api, calls: Calls) -> None:
     answer = ann.get(path(task))
     assert (answer.status, answer.json) == (200, task)
     assert calls.operations == ["GetItem"]
-    assert calls[0][1]["ConsistentRead"] is True
+    assert calls[0].parameters["ConsistentRead"] is True
 
 
 def test_a_finished_task_has_its_result_and_its_times(
@@ -48,7 +49,7 @@ def test_a_finished_task_has_its_result_and_its_times(
 
 def test_a_failed_task_says_why(ann: Api, lambdas: Lambdas) -> None:
     task = ann.created()
-    lambdas.bury(lambdas.sent()[0]["MessageBody"])
+    lambdas.handle_dead_letters(lambdas.sent()[0]["MessageBody"])
     shown = ann.task(task["id"])
     assert (shown["status"], shown["result"]) == ("failure", None)
     assert set(shown["error"]) == {"code", "detail"}

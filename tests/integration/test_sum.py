@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from chalicelib import exact_json
-from tests.integration.conftest import Answer, Api, Calls, Lambdas
+from tests.aws_calls import Calls
+from tests.drivers import Answer, Api, Lambdas
 from tests.integration.tools import Rows
 
 JSON = {"Content-Type": "application/json"}

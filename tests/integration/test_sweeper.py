@@ -7,10 +7,10 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 
 from tests import cloud
-from tests.integration.conftest import Api, Calls, Clock, Lambdas, sweep
+from tests.aws_calls import Calls
+from tests.drivers import Api, Clock, Lambdas, sweep
 from tests.integration.tools import (
     OUTAGE,
     Fail,
@@ -23,31 +23,10 @@ from tests.integration.tools import (
 )
 
 Schedules = Callable[[], list[str]]
-#: `meanwhile("Query", function, index="watched")`: once, right after such a call.
-Meanwhile = Callable[..., None]
 
 
 class LambdaDied(BaseException):
     """The Lambda timed out or its machine broke: no code of ours runs any more."""
-
-
-@pytest.fixture
-def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
-    def meanwhile(operation: str, function: Callable[[], Any], index: str | None = None) -> None:
-        original = BaseClient._make_api_call
-        is_over: list[bool] = []
-
-        def call(client: BaseClient, name: str, parameters: dict[str, Any]) -> Any:
-            answer = original(client, name, parameters)
-            is_it = name == operation and parameters.get("IndexName") == index
-            if is_it and not is_over and answer.get("Items", True):
-                is_over.append(True)
-                function()
-            return answer
-
-        monkeypatch.setattr(BaseClient, "_make_api_call", call)
-
-    return meanwhile
 
 
 def ahead(clock: Clock, **parts: float) -> str:
@@ -297,7 +276,7 @@ def test_correct_counters_are_untouched(
     ann.created()
     lambdas.work_off()
     ann.post(f"/api/tasks/{ann.created()['id']}/cancel/")
-    lambdas.bury(message(ann, ann.created()))
+    lambdas.handle_dead_letters(message(ann, ann.created()))
     ann.created(scheduled_at=ahead(clock, days=1))
     bob.created(scheduled_at=ahead(clock, days=1))
     minutes_pass(clock, 11)
@@ -316,10 +295,12 @@ def test_a_user_without_active_tasks_is_no_longer_watched(
 
 
 def test_a_task_made_while_the_counter_is_checked_is_counted(
-    ann: Api, clock: Clock, rows: Rows, meanwhile: Meanwhile
+    ann: Api, clock: Clock, rows: Rows, calls: Calls
 ) -> None:
     ann.created(scheduled_at=ahead(clock, days=1))
-    meanwhile("Query", lambda: ann.created(scheduled_at=ahead(clock, days=1)), index="by_status")
+    calls.meanwhile(
+        "Query", lambda: ann.created(scheduled_at=ahead(clock, days=1)), index="by_status"
+    )
     minutes_pass(clock, 11)
     assert counters(rows, ann) == {"active": 2}
 
@@ -339,10 +320,10 @@ def test_a_row_that_fails_does_not_stop_the_others(
 
 
 def test_an_entry_of_the_index_that_lags_behind_does_nothing(
-    ann: Api, lambdas: Lambdas, clock: Clock, rows: Rows, fail: Fail, meanwhile: Meanwhile
+    ann: Api, lambdas: Lambdas, clock: Clock, rows: Rows, fail: Fail, calls: Calls
 ) -> None:
     task = lost(ann, fail)
-    meanwhile("Query", lambda: lambdas.work(message(ann, task)), index="watched")
+    calls.meanwhile("Query", lambda: lambdas.work(message(ann, task)), index="watched")
     minutes_pass(clock, 2)
     assert lambdas.sent() == []
     assert ann.task(task["id"])["attempts"] == 1
@@ -350,31 +331,31 @@ def test_an_entry_of_the_index_that_lags_behind_does_nothing(
 
 
 def test_an_entry_that_another_sweep_dealt_with_does_nothing(
-    ann: Api, lambdas: Lambdas, clock: Clock, fail: Fail, meanwhile: Meanwhile
+    ann: Api, lambdas: Lambdas, clock: Clock, fail: Fail, calls: Calls
 ) -> None:
     lost(ann, fail)
-    meanwhile("Query", sweep, index="watched")
+    calls.meanwhile("Query", sweep, index="watched")
     minutes_pass(clock, 2)
     assert len(lambdas.sent()) == 1
 
 
 def test_a_task_cancelled_while_it_is_sent_again_stays_cancelled(
-    ann: Api, clock: Clock, rows: Rows, fail: Fail, meanwhile: Meanwhile
+    ann: Api, clock: Clock, rows: Rows, fail: Fail, calls: Calls
 ) -> None:
     task = lost(ann, fail)
-    meanwhile("SendMessage", lambda: ann.post(f"/api/tasks/{task['id']}/cancel/"))
+    calls.meanwhile("SendMessage", lambda: ann.post(f"/api/tasks/{task['id']}/cancel/"))
     minutes_pass(clock, 2)
     assert ann.task(task["id"])["status"] == "cancelled"
     assert not is_watched(rows, ann, task)
 
 
 def test_a_sweep_that_runs_out_of_time_leaves_the_rest_to_the_next(
-    ann: Api, lambdas: Lambdas, clock: Clock, fail: Fail, meanwhile: Meanwhile
+    ann: Api, lambdas: Lambdas, clock: Clock, fail: Fail, calls: Calls
 ) -> None:
     older = lost(ann, fail)
     clock.advance(seconds=1)
     newer = lost(ann, fail)
-    meanwhile("SendMessage", lambda: clock.advance(seconds=50))
+    calls.meanwhile("SendMessage", lambda: clock.advance(seconds=50))
     clock.advance(minutes=1)
     sweep()
     assert bodies(lambdas.sent()) == [message(ann, older)]

@@ -11,7 +11,8 @@ import pytest
 from chalicelib import security
 from chalicelib.config import settings
 from tests import cloud
-from tests.integration.conftest import Answer, Api, Calls, Clock
+from tests.aws_calls import Calls
+from tests.drivers import Answer, Api, Clock
 
 K1 = cloud.SIGNING_KEYS["k1"]
 K2 = "b" * 64

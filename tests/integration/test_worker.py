@@ -7,12 +7,12 @@ from decimal import InvalidOperation
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from chalicelib import task_types
 from chalicelib.errors import TaskError
-from chalicelib.task_types import Run, WaitUntil
-from tests.integration.conftest import Api, Calls, Clock, Lambdas
+from chalicelib.task_types import Run, Snooze
+from tests.aws_calls import Calls
+from tests.drivers import Api, Clock, Lambdas
 from tests.integration.tools import (
     OUTAGE,
     Fail,
@@ -55,19 +55,19 @@ def probe(ann: Api, define: Define) -> Callable[[], dict[str, Any]]:
     return lambda: ann.created("probe", input_data={})
 
 
-def doing(*steps: Any) -> Callable[[], Any]:
-    """Return a function that raises or returns the steps, one a call; it counts the calls."""
-    left = list(steps)
+class doing:  # noqa: N801  # reads as a function: define(doing(OSError(), "done"))
+    """A function that raises or returns the steps, one per call, and counts the calls."""
 
-    def function() -> Any:
-        function.calls += 1
-        step = left.pop(0)
+    def __init__(self, *steps: Any) -> None:
+        self._left = list(steps)
+        self.calls = 0
+
+    def __call__(self) -> Any:
+        self.calls += 1
+        step = self._left.pop(0)
         if isinstance(step, BaseException):
             raise step
         return step
-
-    function.calls = 0
-    return function
 
 
 def pauses(calls: Calls) -> list[int]:
@@ -122,7 +122,7 @@ def end_in_success(ann: Api, lambdas: Lambdas, task: dict[str, Any]) -> None:
 
 
 def end_in_failure(ann: Api, lambdas: Lambdas, task: dict[str, Any]) -> None:
-    lambdas.bury(message(ann, task))
+    lambdas.handle_dead_letters(message(ann, task))
 
 
 def cancel(ann: Api, lambdas: Lambdas, task: dict[str, Any]) -> None:
@@ -245,7 +245,7 @@ def test_a_task_whose_worker_died_is_taken_up_after_its_lease(
 
 @pytest.mark.parametrize(
     "late_outcome",
-    ["old", TaskError("old"), ValueError("old"), OSError("old"), WaitUntil],
+    ["old", TaskError("old"), ValueError("old"), OSError("old"), Snooze],
     ids=["result", "task error", "input's fault", "dependency's fault", "wait"],
 )
 def test_an_attempt_that_lost_its_lease_cannot_overwrite_the_newer_one(
@@ -267,8 +267,8 @@ def test_an_attempt_that_lost_its_lease_cannot_overwrite_the_newer_one(
         with pytest.raises(WorkerDied):
             lambdas.work(message(ann, task))
         states.append(rows())
-        if late_outcome is WaitUntil:
-            return WaitUntil(clock.now + timedelta(seconds=5))
+        if late_outcome is Snooze:
+            return Snooze(clock.now + timedelta(seconds=5))
         return doing(late_outcome)()
 
     define(run)
@@ -299,7 +299,7 @@ def test_an_attempt_that_lost_its_lease_cannot_finish_the_task_a_second_time(
 
 @pytest.mark.parametrize(
     "outcome",
-    ["late", TaskError("late"), OSError("late"), WaitUntil],
+    ["late", TaskError("late"), OSError("late"), Snooze],
     ids=["result", "task error", "dependency's fault", "wait"],
 )
 def test_a_cancel_while_a_task_runs_drops_its_outcome(
@@ -316,8 +316,8 @@ def test_a_cancel_while_a_task_runs_drops_its_outcome(
 
     def run() -> Any:
         assert ann.post(f"/api/tasks/{task['id']}/cancel/").status == 200
-        if outcome is WaitUntil:
-            return WaitUntil(clock.now + timedelta(seconds=5))
+        if outcome is Snooze:
+            return Snooze(clock.now + timedelta(seconds=5))
         return doing(outcome)()
 
     define(run)
@@ -488,7 +488,7 @@ def test_a_wait_is_progress_and_the_tries_begin_anew(
     ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
 ) -> None:
     task = probe()
-    wait = WaitUntil(clock.now + timedelta(hours=1))
+    wait = Snooze(clock.now + timedelta(hours=1))
     define(doing(*[OSError()] * 4, wait, *[OSError()] * 4, "done"))
     for _ in range(10):
         lambdas.work(message(ann, task))
@@ -632,7 +632,7 @@ def test_a_failing_call_of_a_wait_neither_loses_nor_doubles_the_task(
         if clock.now >= until:
             return "done"
         fail(operation, OUTAGE, after=after, times=1)
-        return WaitUntil(until)
+        return Snooze(until)
 
     define(run)
     assert lambdas.work_off() == ["0"]
@@ -756,17 +756,10 @@ def test_a_row_that_stays_busy_leaves_the_message_in_the_queue(
 
 @pytest.mark.parametrize("operation", ["UpdateItem", "TransactWriteItems"])
 def test_a_call_that_boto_repeats_after_its_answer_was_lost_is_harmless(
-    ann: Api, lambdas: Lambdas, rows: Rows, monkeypatch: pytest.MonkeyPatch, operation: str
+    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls, operation: str
 ) -> None:
     task = ann.created()
-    original = BaseClient._make_api_call
-
-    def call(client: BaseClient, name: str, parameters: dict[str, Any]) -> Any:
-        if name == operation:
-            original(client, name, parameters)
-        return original(client, name, parameters)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    calls.repeat(operation)
     assert lambdas.work(message(ann, task)) == []
     ended = ann.task(task["id"])
     assert (ended["status"], ended["attempts"]) == ("success", 1)

@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chalicelib import moscow, security
-from tests.integration.conftest import Api, Clock, sweep
+from chalicelib import security, times
+from tests.drivers import Api, Clock, sweep
 
 Rows = Callable[[], list[dict[str, Any]]]
 Fail = Callable[..., None]
@@ -18,19 +18,21 @@ OUTAGE = EndpointConnectionError(endpoint_url="https://aws.test")
 
 def refusal(code: str, operation: str = "Operation", **response: Any) -> ClientError:
     """Return the error with which AWS refuses a call."""
-    return ClientError({"Error": {"Code": code, "Message": code}, **response}, operation)
+    found: Any = {"Error": {"Code": code, "Message": code}, **response}
+    return ClientError(found, operation)
 
 
 def message(owner: Api, task: dict[str, Any]) -> str:
     """Return the message that names a task."""
-    return json.dumps({"user": owner.user_id, "task": task["id"]})
+    return json.dumps({"user": owner.user_id, "task": task["id"], "type": task["task_type"]})
 
 
 def counters(rows: Rows, owner: Api) -> dict[str, int]:
     """Return what is counted of a user's tasks, less what is 0."""
     row = row_of(rows, owner, "user")
-    names = ("active", "success", "failure", "cancelled")
-    counts = {name: int(row.get(name, {"N": "0"})["N"]) for name in names}
+    names = ("success", "failure", "cancelled")
+    counts = {name: int(row[name]["N"]) for name in names}
+    counts["active"] = len(row.get("active", {"SS": []})["SS"])
     return {name: count for name, count in counts.items() if count}
 
 
@@ -41,12 +43,12 @@ def row_of(rows: Rows, owner: Api, sk: str) -> dict[str, Any]:
 
 def shown(moment: datetime) -> str | None:
     """Write a time as clients see it."""
-    return moscow.show(moment)
+    return times.show(moment)
 
 
 def sign_in_again(api: Api) -> None:
     """Give a user a new access token; one lasts 15 minutes."""
-    api.token = security.issue_token(security.ACCESS, api.user_id, moscow.now())
+    api.token = security.issue_token(security.ACCESS, api.user_id, times.now())
 
 
 def minutes_pass(clock: Clock, minutes: int) -> None:

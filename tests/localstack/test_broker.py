@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib import dispatch, moscow
+from chalicelib import dispatch, times
 from tests import cloud
 
 QUEUE = f"tasks-{cloud.STAGE}"
@@ -68,12 +68,12 @@ def test_after_five_receives_the_broker_moves_a_message_to_the_dead_letters(sqs:
 
 
 def test_a_one_shot_is_stored_as_the_scheduler_needs_it(aws: None) -> None:
-    now = moscow.now().replace(microsecond=0)
+    now = times.now().replace(microsecond=0)
     due = now + timedelta(days=30)
     dispatch.send_at("ann", "0199", due, now)
     group = cloud.ENVIRONMENT["SCHEDULE_GROUP"]
     stored = boto3.client("scheduler").get_schedule(Name="task-0199", GroupName=group)
-    at = moscow.wall_clock(due - timedelta(minutes=1))
+    at = times.wall_clock(due - timedelta(minutes=1))
     assert stored["ScheduleExpression"] == f"at({at})"
     assert stored["ScheduleExpressionTimezone"] == "Europe/Moscow"
     assert stored["ActionAfterCompletion"] == "DELETE"
@@ -83,7 +83,7 @@ def test_a_one_shot_is_stored_as_the_scheduler_needs_it(aws: None) -> None:
 
 
 def test_a_one_shot_called_off_is_gone(aws: None) -> None:
-    now = moscow.now()
+    now = times.now()
     dispatch.send_at("ann", "0199", now + timedelta(days=30), now)
     dispatch.call_off("0199")
     dispatch.call_off("0199")

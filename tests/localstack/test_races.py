@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from chalicelib import moscow, security
+from chalicelib import security, times
 from chalicelib.models import Account, Task
 from tests.localstack import invariants
 from tests.localstack.racers import Call, deliver, http, race, spread
@@ -22,7 +22,7 @@ class Racer:
     def __init__(self, name: str) -> None:
         # New in each test: for 10 minutes DynamoDB takes a second use for a repetition.
         self.user_id = f"{name}-{uuid4().hex}"
-        now = moscow.now()
+        now = times.now()
         assert Account.create(name, self.user_id, "no hash", now)
         token = security.issue_token(security.ACCESS, self.user_id, now)
         self._headers = {"Authorization": f"Bearer {token}"}
@@ -61,7 +61,7 @@ def _consistent(aws: None) -> Any:
 
 
 def in_a_year() -> str:
-    return (moscow.now() + timedelta(days=300)).isoformat()
+    return (times.now() + timedelta(days=300)).isoformat()
 
 
 def test_200_creates_at_once_take_exactly_the_5_slots(ann: Racer) -> None:
@@ -103,7 +103,7 @@ def test_eight_workers_on_one_message_run_the_task_once(ann: Racer) -> None:
 
 
 def test_a_refresh_token_is_good_for_one_of_those_who_use_it_at_once(ann: Racer) -> None:
-    token = security.issue_token(security.REFRESH, ann.user_id, moscow.now())
+    token = security.issue_token(security.REFRESH, ann.user_id, times.now())
     call: Call = ("POST", "/api/token/refresh", {"refresh": token}, {})
     answers = spread([call] * 24)
     assert Counter(status for status, _ in answers) == {200: 1, 401: 23}

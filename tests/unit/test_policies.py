@@ -9,7 +9,8 @@ from chalice.config import Config
 
 from app import app
 from infra.policies import CHALICE, STAGES, policies, policy_file, to_json
-from tests import cloud, policy
+from tests import aws_calls, cloud, policy
+from tests.aws_calls import running
 
 FUNCTIONS = ["api_handler", "dead_letters", "sweeper", "worker"]
 CONFIG = json.loads((CHALICE / "config.json").read_text())
@@ -121,12 +122,12 @@ def test_iam_is_only_used_to_pass_the_schedulers_role(stage: str) -> None:
 
 
 def test_a_forbidden_call_raises_and_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    forbidden = policy.watch(monkeypatch)
+    calls = aws_calls.install(monkeypatch)
     sqs = boto3.client("sqs", region_name=cloud.REGION)
     queue_url = f"{cloud.ENVIRONMENT['QUEUE_URL']}-dead-letters"
-    with policy.running("api_handler"), pytest.raises(AssertionError, match="api_handler may not"):
+    with running("api_handler"), pytest.raises(AssertionError, match="api_handler may not"):
         sqs.send_message(QueueUrl=queue_url, MessageBody="")
-    assert forbidden == [
+    assert calls.forbidden == [
         "api_handler may not sqs:SendMessage on the dead-letter queue: run `make policies`"
     ]
 

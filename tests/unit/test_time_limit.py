@@ -33,7 +33,7 @@ def test_a_handler_of_all_exceptions_does_not_swallow_the_interruption() -> None
     with pytest.raises(TimeLimitExceeded), time_limit(SHORT):
         try:
             spin()
-        except Exception:  # noqa: BLE001
+        except Exception:
             pytest.fail("swallowed")
 
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from chalicelib import moscow
+from chalicelib import times
 
 HALF_PAST_THREE = datetime(2024, 2, 20, 12, 30, tzinfo=UTC)
 
@@ -23,22 +23,22 @@ HALF_PAST_THREE = datetime(2024, 2, 20, 12, 30, tzinfo=UTC)
     ],
 )
 def test_a_time_is_moscow_time_unless_it_has_an_offset(text: str) -> None:
-    assert moscow.parse(text) == HALF_PAST_THREE
+    assert times.parse(text) == HALF_PAST_THREE
 
 
 @pytest.mark.parametrize(
     "text", ["2024-2-20 15:30", "2024-02-20 15:30:0", "2024-02-20 15:30:00 +03:00"]
 )
 def test_looser_writings_that_drf_takes_are_taken(text: str) -> None:
-    assert moscow.parse(text) == HALF_PAST_THREE
+    assert times.parse(text) == HALF_PAST_THREE
 
 
 def test_the_result_is_in_utc() -> None:
-    assert moscow.parse("2024-02-20T15:30:00+03:00").tzinfo is UTC
+    assert times.parse("2024-02-20T15:30:00+03:00").tzinfo is UTC
 
 
 def test_a_date_alone_is_its_midnight_in_moscow() -> None:
-    assert moscow.parse("2024-02-20") == datetime(2024, 2, 19, 21, tzinfo=UTC)
+    assert times.parse("2024-02-20") == datetime(2024, 2, 19, 21, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -46,15 +46,15 @@ def test_a_date_alone_is_its_midnight_in_moscow() -> None:
     ["2024-02-20 15:29:59.000001", "2024-02-20 15:29:59.5", "2024-02-20T12:29:59.999999Z"],
 )
 def test_a_fraction_of_a_second_is_rounded_up(text: str) -> None:
-    assert moscow.parse(text) == HALF_PAST_THREE
+    assert times.parse(text) == HALF_PAST_THREE
 
 
 def test_rounding_up_carries_into_the_next_year() -> None:
-    assert moscow.parse("2024-12-31T23:59:59.1Z") == datetime(2025, 1, 1, tzinfo=UTC)
+    assert times.parse("2024-12-31T23:59:59.1Z") == datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def test_old_times_have_the_offset_that_moscow_had_then() -> None:
-    assert moscow.parse("2012-07-01 12:00:00") == datetime(2012, 7, 1, 8, tzinfo=UTC)
+    assert times.parse("2012-07-01 12:00:00") == datetime(2012, 7, 1, 8, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_old_times_have_the_offset_that_moscow_had_then() -> None:
 )
 def test_what_is_no_time_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
-        moscow.parse(text)
+        times.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_is_no_time_is_a_value_error(text: str) -> None:
 )
 def test_a_time_beyond_the_calendar_is_an_overflow(text: str) -> None:
     with pytest.raises(OverflowError):
-        moscow.parse(text)
+        times.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -108,17 +108,17 @@ def test_a_time_beyond_the_calendar_is_an_overflow(text: str) -> None:
 def test_times_go_out_in_moscow_with_their_offset(
     moment: datetime | None, shown: str | None
 ) -> None:
-    assert moscow.show(moment) == shown
+    assert times.show(moment) == shown
 
 
 def test_the_scheduler_gets_the_wall_clock_without_offset_or_fraction() -> None:
     moment = datetime(2030, 2, 20, 22, 30, 5, 999999, tzinfo=UTC)
-    assert moscow.wall_clock(moment) == "2030-02-21T01:30:05"
+    assert times.wall_clock(moment) == "2030-02-21T01:30:05"
 
 
 def test_what_was_shown_is_read_back_as_the_same_moment() -> None:
-    assert moscow.parse(moscow.show(HALF_PAST_THREE) or "") == HALF_PAST_THREE
+    assert times.parse(times.show(HALF_PAST_THREE) or "") == HALF_PAST_THREE
 
 
 def test_now_is_aware_and_in_utc() -> None:
-    assert moscow.now().utcoffset() == timedelta()
+    assert times.now().utcoffset() == timedelta()
