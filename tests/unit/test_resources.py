@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import MISSING, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -193,7 +192,7 @@ def test_chalice_is_told_the_names_that_the_stack_gives(stage: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_what_a_deploy_has_written_is_of_its_own_stage(stage: str) -> None:
     variables = CONFIG["stages"][stage]["environment_variables"]
-    assert set(variables) <= {field.name.upper() for field in fields(Settings)}
+    assert set(variables) <= {name.upper() for name in Settings.model_fields}
     names = {
         "QUEUE_URL": "Queue",
         "QUEUE_ARN": "Queue",
@@ -227,7 +226,7 @@ def test_the_policies_name_what_the_stack_makes(stage: str) -> None:
 
 
 def test_the_outputs_are_the_settings_that_have_no_default() -> None:
-    needed = [field.name for field in fields(Settings) if field.default is MISSING]
+    needed = [name for name, field in Settings.model_fields.items() if field.is_required()]
     assert [stack.variable_name(name).lower() for name in OUTPUTS] == needed
 
 
