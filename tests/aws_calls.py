@@ -58,7 +58,7 @@ class Calls(list[Call]):
 
     def __init__(self) -> None:
         super().__init__()
-        #: Told of every call that AWS answered, the test's own included.
+        #: Told of every call that reached AWS, the test's own included.
         self.observers: list[Callable[[Call], None]] = []
         #: The calls that a function made without the right to.
         self.forbidden: list[str] = []
@@ -77,15 +77,15 @@ class Calls(list[Call]):
 
     def fail(
         self, which: Which, error: Exception, *, after: bool = False, times: int | None = None
-    ) -> None:
-        """Let calls raise: before their effect, or after it."""
+    ) -> Callable[[], None]:
+        """Let calls raise: before their effect, or after it. Calling the answer ends it."""
 
         def step(make: Make) -> Any:
             if after:
                 make()
             raise error
 
-        self.script(which, step, times)
+        return self.script(which, step, times)
 
     def repeat(self, which: Which, *, times: int | None = None) -> None:
         """Make calls twice, as botocore does when it loses an answer."""
@@ -125,9 +125,16 @@ class Calls(list[Call]):
 
         self.script(is_meant, step)
 
-    def script(self, which: Which, step: Callable[[Make], Any], times: int | None = None) -> None:
-        """Replace calls by `step(make)`. Of several scripts the newest comes first."""
-        self._scripts.append(_Script(which, step, times))
+    def script(
+        self, which: Which, step: Callable[[Make], Any], times: int | None = None
+    ) -> Callable[[], None]:
+        """Replace calls by `step(make)`. Of several scripts the newest comes first.
+
+        Returns a function that takes the script away again.
+        """
+        script = _Script(which, step, times)
+        self._scripts.append(script)
+        return lambda: self._scripts.remove(script)
 
     def receive(self, call: Call, make: Make) -> Any:
         """Answer a call that some client makes."""
@@ -170,8 +177,8 @@ class Calls(list[Call]):
                 call = call._replace(answer=answer)
                 if call.function:
                     self.append(call)
-            for observe in self.observers:
-                observe(call)
+                for observe in self.observers:
+                    observe(call)
         return answer
 
 

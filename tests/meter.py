@@ -2,7 +2,7 @@
 
 Sources: Amazon DynamoDB Developer Guide, "Item sizes and formats" and "Capacity consumption
 for write operations": a write of an item costs one unit per started KB of the larger of its
-old and new size, twice that in a transaction. An index costs one unit more per KB for an entry
+old and new size, twice that in a transaction, also if its condition fails. An index costs one unit more per KB for an entry
 that appears or disappears, two for one whose key changes, and none for one that stays.
 A strongly consistent read costs one unit per started 4 KB.
 """
@@ -50,7 +50,7 @@ class Meter:
             # A test that writes by itself changes what the next write finds.
             writes = sum(self._write(call, key) for key in _written(call))
             self.writes += writes if call.function else 0
-            self.reads += _read_units(call) if call.function else 0
+            self.reads += _read_units(call) if call.function and call.answer else 0
         self.calls += call.function is not None
 
     def _write(self, call: Call, key: Item) -> int:

@@ -13,6 +13,7 @@ from chalicelib.config import settings
 from tests import aws_calls, cloud, policy
 from tests.aws_calls import Calls, running
 from tests.drivers import NOON, Api, Clock, Lambdas
+from tests.integration.tools import Define
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -125,3 +126,24 @@ def schedules(aws: None) -> Callable[[], list[str]]:
         return [one["Name"] for one in found]
 
     return schedules
+
+
+@pytest.fixture
+def define() -> Iterator[Define]:
+    """`define(function, max_tries=1)`: what a task of the type `probe` does."""
+    from chalicelib import task_types
+
+    def define(function: Callable[[], Any], **options: Any) -> None:
+        task_types._types.pop("probe", None)
+        register = task_types.task_type("probe", dict[str, Any], **options)
+        register(lambda _input, _run: function())
+
+    define(lambda: None)
+    yield define
+    task_types._types.pop("probe", None)
+
+
+@pytest.fixture
+def probe(ann: Api, define: Define) -> Callable[[], dict[str, Any]]:
+    """`probe()`: a new task of the type `probe`."""
+    return lambda: ann.created("probe", input_data={})

@@ -3,12 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from chalicelib import task_types
 from chalicelib.errors import TaskError
 from chalicelib.task_types import Retry, Snooze
 from tests.aws_calls import Calls
 from tests.drivers import Api, Clock, Lambdas
-from tests.integration.tools import Define, WorkerDied, doing, message, shown, sign_in_again
+from tests.integration.tools import Define, LambdaDied, doing, message, shown, sign_in_again
 
 
 def history(api: Api, task: dict[str, Any]) -> list[dict[str, Any]]:
@@ -105,9 +107,10 @@ def test_a_cancelled_task_was_cancelled(ann: Api, clock: Clock) -> None:
 def test_a_task_whose_worker_died_was_started_twice(
     ann: Api, lambdas: Lambdas, clock: Clock, define: Define
 ) -> None:
-    define(doing(WorkerDied(), "done"))
+    define(doing(LambdaDied(), "done"))
     task = ann.created("probe", input_data={})
-    lambdas.work_dying(message(ann, task))
+    with pytest.raises(LambdaDied):
+        lambdas.work(message(ann, task))
     clock.advance(minutes=2)
     lambdas.work(message(ann, task))
     starts = [event["attempt"] for event in history(ann, task) if event["event"] == "started"]

@@ -18,7 +18,7 @@ def document(api: Api) -> dict[str, Any]:
 
 
 def validator(api: Api, schema: str) -> Draft202012Validator:
-    """Return what checks a value against a schema of the document."""
+    """Return a validator of one of the document's schemas."""
     components = document(api)["components"]
     reference = f"#/components/schemas/{schema}"
     return Draft202012Validator({"$ref": reference, "components": components})
@@ -97,7 +97,7 @@ def test_health_is_a_503_when_the_table_or_the_queue_does_not_answer(
 
 
 @pytest.mark.parametrize("path", ["/api/task-types/", "/api/health/", "/api/openapi.json"])
-def test_no_token_is_needed_nor_looked_at(api: Api, path: str) -> None:
+def test_a_token_is_neither_needed_nor_read(api: Api, path: str) -> None:
     assert api.get(path).status == 200
     assert api.get(path, headers={"Authorization": "Bearer x"}).status == 200
 
@@ -108,7 +108,7 @@ def test_the_document_is_valid_openapi_31(api: Api) -> None:
     validate(found)
 
 
-def test_the_document_has_every_route_of_the_app_and_no_other(api: Api) -> None:
+def test_the_document_has_exactly_the_routes_of_the_app(api: Api) -> None:
     routes = {path.rstrip("/") for path in app.routes if path.startswith("/api")}
     documented = {path.rstrip("/") for path in document(api)["paths"]}
     assert documented == routes
@@ -138,7 +138,7 @@ def test_the_document_has_the_input_of_every_task_type(api: Api) -> None:
     assert references == [f"{name}_input" for name in sorted(types)]
     for name, schema in types.items():
         documented = found["components"]["schemas"][f"{name}_input"]
-        # Older clients have the time of the task in its input, which is no matter of the type.
+        # Older clients send the time of the task in its input, which is not the type's concern.
         own = dict(documented.get("properties", {}))
         own.pop("scheduled_at", None)
         assert own == schema.get("properties", {})

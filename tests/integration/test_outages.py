@@ -36,10 +36,10 @@ def test_200_tasks_survive_3_hours_without_dynamodb(
         api = sign_up(f"user{number}")
         for _ in range(TASKS // USERS):
             api.created()
-    outage = calls.fail(is_dynamodb, OUTAGE)
+    end_outage = calls.fail(is_dynamodb, OUTAGE)
     live(clock, lambdas, timedelta(hours=3))
     assert attempts(rows) == {("pending", 0): TASKS}
-    outage.end()
+    end_outage()
     live(clock, lambdas, timedelta(minutes=5))
     assert attempts(rows) == {("success", 1): TASKS}
 

@@ -14,6 +14,7 @@ from tests.drivers import Api, Clock, Lambdas, sweep
 from tests.integration.tools import (
     OUTAGE,
     Fail,
+    LambdaDied,
     Rows,
     counters,
     message,
@@ -23,10 +24,6 @@ from tests.integration.tools import (
 )
 
 Schedules = Callable[[], list[str]]
-
-
-class LambdaDied(BaseException):
-    """The Lambda timed out or its machine broke: no code of ours runs any more."""
 
 
 def ahead(clock: Clock, **parts: float) -> str:

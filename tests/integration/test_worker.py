@@ -1,7 +1,7 @@
 """One message to its end, whatever happens on the way."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import InvalidOperation
 from typing import Any
@@ -15,59 +15,22 @@ from tests.aws_calls import Calls
 from tests.drivers import Api, Clock, Lambdas
 from tests.integration.tools import (
     OUTAGE,
+    Define,
     Fail,
+    LambdaDied,
     Rows,
     counters,
+    doing,
     message,
     refusal,
     shown,
     sign_in_again,
 )
 
-Define = Callable[[Callable[[], Any]], None]
-
 RETRIES_EXHAUSTED = {
     "code": "retries_exhausted",
     "detail": "The task was given up after several failed attempts.",
 }
-
-
-class WorkerDied(BaseException):
-    """The Lambda timed out or its machine broke: no code of ours runs any more."""
-
-
-@pytest.fixture
-def define() -> Iterator[Define]:
-    """`define(function)`: what a task of the type `probe` does."""
-
-    def define(function: Callable[[], Any]) -> None:
-        task_types._types.pop("probe", None)
-        task_types.task_type("probe", dict[str, Any])(lambda _input, _run: function())
-
-    define(lambda: None)
-    yield define
-    task_types._types.pop("probe", None)
-
-
-@pytest.fixture
-def probe(ann: Api, define: Define) -> Callable[[], dict[str, Any]]:
-    """`probe()`: a new task of the type `probe`."""
-    return lambda: ann.created("probe", input_data={})
-
-
-class doing:  # noqa: N801  # reads as a function: define(doing(OSError(), "done"))
-    """A function that raises or returns the steps, one per call, and counts the calls."""
-
-    def __init__(self, *steps: Any) -> None:
-        self._left = list(steps)
-        self.calls = 0
-
-    def __call__(self) -> Any:
-        self.calls += 1
-        step = self._left.pop(0)
-        if isinstance(step, BaseException):
-            raise step
-        return step
 
 
 def pauses(calls: Calls) -> list[int]:
@@ -229,8 +192,8 @@ def test_a_task_whose_worker_died_is_taken_up_after_its_lease(
 ) -> None:
     task = probe()
     started = shown(clock.now)
-    define(doing(WorkerDied(), "done"))
-    with pytest.raises(WorkerDied):
+    define(doing(LambdaDied(), "done"))
+    with pytest.raises(LambdaDied):
         lambdas.work_off()
     clock.advance(seconds=64)
     assert lambdas.work(message(ann, task), receives=2) == []
@@ -263,8 +226,8 @@ def test_an_attempt_that_lost_its_lease_cannot_overwrite_the_newer_one(
 
     def run() -> Any:
         clock.advance(seconds=66)
-        define(doing(WorkerDied()))
-        with pytest.raises(WorkerDied):
+        define(doing(LambdaDied()))
+        with pytest.raises(LambdaDied):
             lambdas.work(message(ann, task))
         states.append(rows())
         if late_outcome is Snooze:
@@ -474,9 +437,9 @@ def test_workers_that_die_count_as_tries(
     ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
 ) -> None:
     task = probe()
-    define(doing(*[WorkerDied()] * 5))
+    define(doing(*[LambdaDied()] * 5))
     for _ in range(5):
-        with pytest.raises(WorkerDied):
+        with pytest.raises(LambdaDied):
             lambdas.work(message(ann, task))
         clock.advance(minutes=6)
     assert lambdas.work(message(ann, task)) == []

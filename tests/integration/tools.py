@@ -12,6 +12,27 @@ from tests.drivers import Api, Clock, sweep
 
 Rows = Callable[[], list[dict[str, Any]]]
 Fail = Callable[..., None]
+Define = Callable[..., None]
+
+
+class LambdaDied(BaseException):
+    """The Lambda timed out or its machine broke: no code of ours runs any more."""
+
+
+class doing:  # noqa: N801  # reads as a function: define(doing(OSError(), "done"))
+    """A function that raises, calls or returns the steps, one per call, and counts the calls."""
+
+    def __init__(self, *steps: Any) -> None:
+        self._left = list(steps)
+        self.calls = 0
+
+    def __call__(self) -> Any:
+        self.calls += 1
+        step = self._left.pop(0)
+        if isinstance(step, BaseException):
+            raise step
+        return step() if callable(step) else step
+
 
 OUTAGE = EndpointConnectionError(endpoint_url="https://aws.test")
 
