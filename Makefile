@@ -33,8 +33,8 @@ run: $(READY) ## run the service on this machine (CLOUD=embedded|localstack|<url
 test: lint test-unit ## lint, type check and test everything that needs no Docker
 	$(BIN)/python -m pytest tests/e2e tests/deploy
 
-test-unit: $(READY) ## only the tests that need no server
-	$(BIN)/python -m pytest -n auto tests/unit tests/integration
+test-unit: $(READY) ## only the tests that need no server, with their branch coverage
+	$(BIN)/python -m pytest -n auto --cov tests/unit tests/integration
 
 bench: $(READY) ## measure a service that runs, beside the last time: URL=http://localhost:8000
 	@$(BIN)/python bench/tasks.py $(if $(URL),--url $(URL))
@@ -89,5 +89,5 @@ lock: ## pin all requirements anew (needs uv)
 		--custom-compile-command 'make lock' -o requirements-localstack-3.11.txt requirements-localstack-3.11.in
 
 clean: ## remove what can be made again; .local/ keeps its data
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build
+	rm -rf .venv .venv-* .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build
 	find . -name __pycache__ -prune -exec rm -rf {} +
