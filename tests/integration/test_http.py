@@ -36,9 +36,9 @@ ALLOWED = {
     "/api/health": "GET, HEAD, OPTIONS",
     "/api/openapi.json": "GET, HEAD, OPTIONS",
 }
-#: Those that need an access token.
+#: The routes that need an access token.
 GUARDED = [path for path in ALLOWED if path.startswith("/api/tasks")]
-#: Those that read a body.
+#: The routes that read a body.
 READING = [path for path in ALLOWED if "POST" in ALLOWED[path] and "cancel" not in path]
 WRONG = [
     (method, path)
@@ -94,7 +94,7 @@ OUTAGES: dict[str, Exception] = {
 
 @pytest.fixture
 def door(clock: Clock) -> Iterator[Api]:
-    """A client of a service that has its signing keys and nothing else of AWS.
+    """A client of a service that has only its signing keys, and no other AWS resource.
 
     Whatever is answered here is answered before any use of the table or the queue.
     """
@@ -108,7 +108,7 @@ def door(clock: Clock) -> Iterator[Api]:
 
 @pytest.fixture
 def inside(door: Api, clock: Clock) -> Api:
-    """The same with a token."""
+    """The same client with a token."""
     return Api(door._client, security.issue_token(security.ACCESS, "id-of-ann", clock.now))
 
 
@@ -130,11 +130,11 @@ def assert_cors(answer: Answer) -> None:
 
 
 def padded(length: int) -> bytes:
-    """Return a JSON object of exactly so many bytes."""
+    """Return a JSON object of exactly this many bytes."""
     return b'{"padding": "' + b"x" * (length - 15) + b'"}'
 
 
-def test_the_routes_of_this_table_are_all_there_are() -> None:
+def test_this_table_lists_every_route() -> None:
     app = Chalice("all")
     rooms.mount(app)
     assert set(app.routes) == {path.replace(TASK_ID, "{task_id}") for path in ALLOWED}
@@ -152,7 +152,7 @@ def test_a_route_answers_the_same_with_and_without_its_slash(ann: Api) -> None:
                 assert vars(bare) == vars(slashed)
 
 
-def test_what_succeeds_does_so_with_and_without_the_slash(api: Api) -> None:
+def test_a_success_needs_no_slash(api: Api) -> None:
     answers = {}
     for number, slash in enumerate(("", "/")):
         user = {"username": f"user{number}", "password": "password"}
@@ -207,7 +207,7 @@ def test_a_parse_error_says_where_as_drf_does(door: Api) -> None:
     ],
     ids=lambda value: str(value)[:12],
 )
-def test_a_body_that_is_no_object_is_refused(door: Api, raw: bytes, kind: str) -> None:
+def test_a_body_that_is_not_an_object_is_refused(door: Api, raw: bytes, kind: str) -> None:
     for path in READING[:5]:
         answer = door.post(path, raw=raw, headers=JSON)
         assert answer.status == 400
@@ -274,7 +274,7 @@ def test_a_body_without_a_type_is_refused(door: Api) -> None:
     "content_type",
     ["application/json", "application/json; charset=utf-8", "Application/JSON ;charset=UTF-8"],
 )
-def test_json_is_known_in_any_writing(door: Api, content_type: str) -> None:
+def test_any_spelling_of_the_json_type_is_accepted(door: Api, content_type: str) -> None:
     answer = door.post("/api/register/", raw=b"{}", headers={"Content-Type": content_type})
     assert answer.status == 400
 
@@ -315,7 +315,7 @@ def test_a_body_that_is_too_large_is_not_parsed(inside: Api) -> None:
     assert_error(answer, 413, "request_too_large")
 
 
-def test_a_body_where_none_is_wanted_is_left_alone(ann: Api) -> None:
+def test_an_unwanted_body_is_ignored(ann: Api) -> None:
     task = ann.created()
     answer = ann.post(f"/api/tasks/{task['id']}/cancel/", raw=b"{", headers=TEXT)
     assert answer.status == 200
@@ -345,7 +345,9 @@ def test_a_method_that_nobody_has_heard_of_is_405_too(inside: Api, method: str, 
 @pytest.mark.parametrize(
     "accept", ["application/xml", "text/html", "image/*, text/*;q=0.5", "application/jsonp"]
 )
-def test_who_accepts_no_json_gets_406_even_without_a_token(door: Api, accept: str) -> None:
+def test_a_client_that_accepts_no_json_gets_406_even_without_a_token(
+    door: Api, accept: str
+) -> None:
     for path in ("/api/tasks/", "/api/token/", "/api/task-types/"):
         answer = door.get(path, headers={"Accept": accept})
         assert_error(answer, 406, "not_acceptable")
@@ -356,7 +358,7 @@ def test_who_accepts_no_json_gets_406_even_without_a_token(door: Api, accept: st
     "accept",
     ["*/*", "application/json", "application/*", "text/html, */*;q=0.8", "APPLICATION/JSON", ""],
 )
-def test_who_accepts_json_gets_it(door: Api, accept: str) -> None:
+def test_a_client_that_accepts_json_gets_it(door: Api, accept: str) -> None:
     assert door.get("/api/task-types/", headers={"Accept": accept}).status == 200
 
 
@@ -426,7 +428,7 @@ def test_every_kind_of_answer_has_cors_and_a_request_id_of_its_own(
     assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
 
 
-def test_the_request_id_is_that_of_api_gateway() -> None:
+def test_the_request_id_comes_from_api_gateway() -> None:
     app = Chalice("app")
     rooms.mount(app)
     event = LambdaEventConverter(RouteMatcher(list(app.routes))).create_lambda_event(
@@ -436,7 +438,7 @@ def test_the_request_id_is_that_of_api_gateway() -> None:
     assert app(event, None)["headers"]["X-Request-Id"] == "from-api-gateway"
 
 
-def test_bodies_are_compact_json_in_their_own_letters(api: Api) -> None:
+def test_bodies_are_compact_json_without_escaped_letters(api: Api) -> None:
     answer = api.post("/api/register/", {"username": "жанна", "password": "password"})
     assert answer.headers["content-type"] == "application/json"
     assert answer.text == f'{{"id":"{answer.json["id"]}","username":"жанна"}}'
@@ -475,14 +477,14 @@ def test_a_malformed_authorization_header_is_401_with_its_own_code(door: Api, he
 
 
 @pytest.mark.parametrize("path", [path for path in ALLOWED if path not in GUARDED])
-def test_a_public_route_takes_no_notice_of_a_bad_token(api: Api, path: str) -> None:
+def test_a_public_route_ignores_a_bad_token(api: Api, path: str) -> None:
     for method in ("GET", "POST"):
         without = api.request(method, path)
         answer = api.request(method, path, headers={"Authorization": "Bearer nonsense"})
         assert (answer.status, answer.text) == (without.status, without.text)
 
 
-def test_no_such_task_is_one_and_the_same_404(ann: Api) -> None:
+def test_every_missing_task_gets_the_same_404(ann: Api) -> None:
     for task_id in ("1", "abc", TASK_ID, TASK_ID.replace("-", ""), "%00", "%FF", "..", "a%2Fb"):
         for method, path in (("GET", ""), ("POST", "cancel/")):
             answer = ann.request(method, f"/api/tasks/{task_id}/{path}")
@@ -506,7 +508,7 @@ def test_no_such_task_is_one_and_the_same_404(ann: Api) -> None:
         getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__
     ),
 )
-def test_an_unexpected_fault_is_500_and_tells_nothing_but_its_request_id(
+def test_an_unexpected_error_is_500_and_reveals_only_its_request_id(
     inside: Api, fail: Fail, error: Exception
 ) -> None:
     fail("GetItem", error)
@@ -519,7 +521,7 @@ def test_an_unexpected_fault_is_500_and_tells_nothing_but_its_request_id(
     }
 
 
-def test_the_log_has_the_fault_that_the_answer_keeps_to_itself(
+def test_the_log_has_the_error_that_the_answer_hides(
     ann: Api, fail: Fail, caplog: pytest.LogCaptureFixture
 ) -> None:
     fail("GetItem", RuntimeError("boom"))
@@ -543,7 +545,7 @@ def test_neither_the_password_nor_the_signing_key_gets_into_the_log(
     assert "a" * 64 not in written
 
 
-def test_after_a_fault_the_next_request_is_answered_as_ever(ann: Api, fail: Fail) -> None:
+def test_the_request_after_an_error_is_answered_normally(ann: Api, fail: Fail) -> None:
     fail("Query", RuntimeError("boom"), times=1)
     assert ann.get("/api/tasks/").status == 500
     assert ann.get("/api/tasks/").status == 200
@@ -608,7 +610,7 @@ def test_a_transaction_whose_conflicts_never_end_is_503(ann: Api, fail: Fail) ->
 @pytest.mark.parametrize(
     ("operation", "ahead"), [("SendMessage", None), ("CreateSchedule", "2026-02-02 18:00:00")]
 )
-def test_a_task_that_is_stored_is_201_whatever_the_dispatch_says(
+def test_a_stored_task_is_201_even_if_its_dispatch_fails(
     ann: Api, fail: Fail, operation: str, ahead: str | None
 ) -> None:
     fail(operation, fail_with("ThrottlingException"))

@@ -1,4 +1,4 @@
-"""What `make run` does in AWS's stead."""
+"""What `make run` does in place of AWS."""
 
 import json
 from collections.abc import Callable
@@ -31,11 +31,11 @@ def bodies(sqs: Any) -> list[str]:
     return [message["Body"] for message in messages.get("Messages", [])]
 
 
-def test_a_one_shot_fires_at_its_moscow_time_and_is_gone(
+def test_a_one_time_schedule_fires_at_its_moscow_time_and_is_deleted(
     ann: Api, clock: Clock, one_shots: OneShots, sqs: Any, schedules: Callable[[], list[str]]
 ) -> None:
     task = ann.created(scheduled_at="2026-02-02 15:00:00")
-    # It is set a minute early, as EventBridge Scheduler is precise to a minute.
+    # It is set a minute early because EventBridge Scheduler is precise to a minute.
     at = NOON + timedelta(hours=3, minutes=-1)
 
     one_shots.fire_due(at - timedelta(seconds=1))
@@ -46,9 +46,7 @@ def test_a_one_shot_fires_at_its_moscow_time_and_is_gone(
     assert schedules() == []
 
 
-def test_a_one_shot_that_is_called_off_does_not_fire(
-    ann: Api, one_shots: OneShots, sqs: Any
-) -> None:
+def test_a_deleted_schedule_does_not_fire(ann: Api, one_shots: OneShots, sqs: Any) -> None:
     task = ann.created(scheduled_at="2026-02-02 15:00:00")
     one_shots.fire_due(NOON)
     ann.post(f"/api/tasks/{task['id']}/cancel/")
@@ -56,7 +54,7 @@ def test_a_one_shot_that_is_called_off_does_not_fire(
     assert bodies(sqs) == []
 
 
-def test_a_batch_is_deleted_but_for_what_failed(sqs: Any) -> None:
+def test_only_the_messages_that_succeeded_are_deleted(sqs: Any) -> None:
     for body in ("good", "bad"):
         sqs.send_message(QueueUrl=QUEUE_URL, MessageBody=body)
 

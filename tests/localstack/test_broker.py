@@ -1,4 +1,4 @@
-"""What only a broker shows: redrive, visibility, delays, and a one-shot as it is stored."""
+"""What only a real broker shows: redrive, visibility, delays and stored schedules."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from tests import cloud
 
 QUEUE = f"tasks-{cloud.STAGE}"
 
-#: How long to wait at most for what the broker does, in seconds.
+#: The longest wait for the broker, in seconds.
 PATIENCE = 20
 
 
@@ -38,7 +38,7 @@ def wait_for(look: Callable[[], Any]) -> Any:
     raise AssertionError("nothing came")
 
 
-def test_a_delayed_message_comes_when_its_time_has_come_and_not_before(sqs: Any) -> None:
+def test_a_delayed_message_comes_at_its_time_and_not_before(sqs: Any) -> None:
     sent = time.monotonic()
     dispatch.send("ann", "task", timedelta(seconds=2.5))
     message = wait_for(lambda: receive(sqs))
@@ -67,7 +67,7 @@ def test_after_five_receives_the_broker_moves_a_message_to_the_dead_letters(sqs:
     assert letter["MessageId"] == message["MessageId"]
 
 
-def test_a_one_shot_is_stored_as_the_scheduler_needs_it(aws: None) -> None:
+def test_a_one_time_schedule_is_stored_as_the_scheduler_needs_it(aws: None) -> None:
     now = moscow.now().replace(microsecond=0)
     due = now + timedelta(days=30)
     dispatch.send_at("ann", "0199", due, now)
@@ -82,7 +82,7 @@ def test_a_one_shot_is_stored_as_the_scheduler_needs_it(aws: None) -> None:
     assert json.loads(stored["Target"]["Input"]) == {"user": "ann", "task": "0199"}
 
 
-def test_a_one_shot_called_off_is_gone(aws: None) -> None:
+def test_a_deleted_schedule_is_gone(aws: None) -> None:
     now = moscow.now()
     dispatch.send_at("ann", "0199", now + timedelta(days=30), now)
     dispatch.call_off("0199")

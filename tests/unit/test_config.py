@@ -20,7 +20,7 @@ OPTIONAL = ["ACCESS_TOKEN_MINUTES", "REFRESH_TOKEN_DAYS", "PASSWORD_POLICY"]
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """The environment of the tests, which a test may change; nothing of it stays."""
+    """The environment of the tests. A test may change it; it is restored afterwards."""
     for name in OPTIONAL:
         monkeypatch.delenv(name, raising=False)
     settings.cache_clear()

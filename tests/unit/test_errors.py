@@ -36,7 +36,7 @@ def kinds(parent: type[ServiceError] = ServiceError) -> Iterator[type[ServiceErr
 
 
 @pytest.mark.parametrize("kind", list(kinds()), ids=lambda kind: kind.__name__)
-def test_every_error_stands_in_the_list_with_its_status_and_code(kind: type[ServiceError]) -> None:
+def test_every_error_is_listed_with_its_status_and_code(kind: type[ServiceError]) -> None:
     line = next(row for row in (errors.__doc__ or "").splitlines() if f" {kind.__name__} " in row)
     assert str(kind.status) in line
     assert kind is errors.InvalidFields or line.split()[-1] == kind.code
@@ -78,7 +78,7 @@ def test_invalid_fields_are_the_whole_body() -> None:
     ],
     ids=name,
 )
-def test_a_401_names_the_scheme_to_come_back_with(error: ServiceError) -> None:
+def test_a_401_names_the_scheme_to_use(error: ServiceError) -> None:
     assert error.status == 401
     assert error.headers == {"WWW-Authenticate": 'Bearer realm="api"'}
 
@@ -91,7 +91,7 @@ def test_the_headers_of_one_error_are_not_those_of_the_next() -> None:
 @pytest.mark.parametrize(
     ("error", "seconds"), [(errors.SignInThrottled(42), "42"), (errors.Unavailable(), "1")]
 )
-def test_who_should_wait_is_told_how_long(error: ServiceError, seconds: str) -> None:
+def test_a_client_that_should_wait_is_told_how_long(error: ServiceError, seconds: str) -> None:
     assert error.headers["Retry-After"] == seconds
 
 
@@ -129,14 +129,14 @@ def test_aws_being_down_or_throttling_is_an_outage(error: Exception) -> None:
     ],
     ids=name,
 )
-def test_a_fault_of_ours_is_no_outage(error: Exception) -> None:
+def test_a_fault_of_ours_is_not_an_outage(error: Exception) -> None:
     assert not errors.is_outage(error)
 
 
 @pytest.mark.parametrize(
     "cause", [client_error("ThrottlingException"), ReadTimeoutError(endpoint_url="")]
 )
-def test_an_outage_is_found_within_what_pynamodb_wraps_it_in(cause: Exception) -> None:
+def test_an_outage_is_found_inside_pynamodbs_wrapper(cause: Exception) -> None:
     assert errors.is_outage(GetError("failed", cause))
 
 
@@ -146,7 +146,7 @@ def test_an_outage_is_found_behind_a_chain_of_causes() -> None:
     assert errors.is_outage(outer)
 
 
-def test_what_pynamodb_wraps_may_be_a_fault_of_ours() -> None:
+def test_pynamodb_may_wrap_a_fault_of_ours() -> None:
     assert not errors.is_outage(GetError("failed", client_error("AccessDeniedException")))
 
 
@@ -155,5 +155,5 @@ def test_a_type_blames_the_input_unless_it_says_otherwise() -> None:
     assert TaskError("no", "too_hot").code == "too_hot"
 
 
-def test_a_call_that_is_wrong_in_itself_is_no_outage() -> None:
+def test_a_call_that_is_wrong_in_itself_is_not_an_outage() -> None:
     assert not errors.is_outage(GetError("failed", ParamValidationError(report="")))

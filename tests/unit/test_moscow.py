@@ -29,7 +29,7 @@ def test_a_time_is_moscow_time_unless_it_has_an_offset(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["2024-2-20 15:30", "2024-02-20 15:30:0", "2024-02-20 15:30:00 +03:00"]
 )
-def test_looser_writings_that_drf_takes_are_taken(text: str) -> None:
+def test_looser_formats_that_drf_accepts_are_accepted(text: str) -> None:
     assert moscow.parse(text) == HALF_PAST_THREE
 
 
@@ -37,7 +37,7 @@ def test_the_result_is_in_utc() -> None:
     assert moscow.parse("2024-02-20T15:30:00+03:00").tzinfo is UTC
 
 
-def test_a_date_alone_is_its_midnight_in_moscow() -> None:
+def test_a_date_without_a_time_is_midnight_in_moscow() -> None:
     assert moscow.parse("2024-02-20") == datetime(2024, 2, 19, 21, tzinfo=UTC)
 
 
@@ -77,7 +77,7 @@ def test_old_times_have_the_offset_that_moscow_had_then() -> None:
         "2024-02-20\x00",
     ],
 )
-def test_what_is_no_time_is_a_value_error(text: str) -> None:
+def test_text_that_is_not_a_time_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         moscow.parse(text)
 
@@ -105,7 +105,7 @@ def test_a_time_beyond_the_calendar_is_an_overflow(text: str) -> None:
         (None, None),
     ],
 )
-def test_times_go_out_in_moscow_with_their_offset(
+def test_times_are_shown_in_moscow_with_their_offset(
     moment: datetime | None, shown: str | None
 ) -> None:
     assert moscow.show(moment) == shown
@@ -116,7 +116,7 @@ def test_the_scheduler_gets_the_wall_clock_without_offset_or_fraction() -> None:
     assert moscow.wall_clock(moment) == "2030-02-21T01:30:05"
 
 
-def test_what_was_shown_is_read_back_as_the_same_moment() -> None:
+def test_a_shown_time_is_read_back_as_the_same_moment() -> None:
     assert moscow.parse(moscow.show(HALF_PAST_THREE) or "") == HALF_PAST_THREE
 
 

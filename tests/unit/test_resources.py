@@ -26,7 +26,7 @@ ALARMS = {
     if resource["Type"] == "AWS::CloudWatch::Alarm"
 }
 STAGES = list(CONFIG["stages"])
-#: Logical names of Chalice's functions, and what follows `tasks-<stage>` in the names on AWS.
+#: Logical names of Chalice's functions, and the suffix after `tasks-<stage>` in AWS's names.
 FUNCTIONS = {
     "api_handler": "",
     "worker": "-worker",
@@ -34,7 +34,7 @@ FUNCTIONS = {
     "sweeper": "-sweeper",
 }
 
-# AWS refuses a longer one that is not in S3.
+# AWS refuses a longer one outside S3.
 LONGEST_TEMPLATE = 51_200
 
 
@@ -44,7 +44,7 @@ def properties(name: str) -> dict[str, Any]:
 
 
 def text(value: Any, stage: str) -> str:
-    """Return what a string, a Fn::Sub of the stage or a Ref to it comes to."""
+    """Resolve a string, a Fn::Sub of the stage or a Ref to it."""
     if value == {"Ref": "Stage"}:
         return stage
     if isinstance(value, dict) and set(value) == {"Fn::Sub"}:
@@ -54,7 +54,7 @@ def text(value: Any, stage: str) -> str:
 
 
 def name_of(value: Any, stage: str) -> str:
-    """Return the name of the resource that a Ref or Fn::GetAtt points at, or what `text` does."""
+    """Return the name of the resource that a Ref or Fn::GetAtt points to, or `text` of it."""
     target = ""
     if isinstance(value, dict) and value != {"Ref": "Stage"}:
         target = value.get("Ref") or (value.get("Fn::GetAtt") or [""])[0]
@@ -100,7 +100,7 @@ def test_a_lease_outlives_its_worker_and_ends_before_its_message_comes_back() ->
     assert timedelta(seconds=timeout("worker")) < worker.LEASE < invisible
 
 
-def test_dead_letters_are_kept_as_long_as_sqs_can() -> None:
+def test_dead_letters_are_kept_for_sqs_longest_retention() -> None:
     for queue in ("DeadLetterQueue", "ScheduleDeadLetterQueue"):
         assert properties(queue)["MessageRetentionPeriod"] == 14 * 24 * 3600
 
@@ -148,7 +148,7 @@ def test_the_table_can_be_restored_and_is_encrypted() -> None:
     assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
-# -- what is deleted with the stack
+# -- deletion with the stack
 
 
 def test_only_the_table_and_the_keys_outlive_the_stack() -> None:
@@ -156,12 +156,12 @@ def test_only_the_table_and_the_keys_outlive_the_stack() -> None:
     assert kept == set(stack.DATA) == {"Table", "SigningKeys"}
 
 
-def test_whatever_outlives_the_stack_outlives_its_own_replacement_too() -> None:
+def test_resources_that_outlive_the_stack_outlive_their_replacement_too() -> None:
     for name, one in RESOURCES.items():
         assert one.get("DeletionPolicy") == one.get("UpdateReplacePolicy"), name
 
 
-def test_whatever_holds_data_says_whether_it_is_deleted() -> None:
+def test_every_resource_with_data_says_whether_it_is_deleted() -> None:
     kinds = {
         "AWS::DynamoDB::Table",
         "AWS::SQS::Queue",
@@ -191,7 +191,7 @@ def test_chalice_is_told_the_names_that_the_stack_gives(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_a_deploy_has_written_is_of_its_own_stage(stage: str) -> None:
+def test_a_deploy_writes_only_about_its_own_stage(stage: str) -> None:
     variables = CONFIG["stages"][stage]["environment_variables"]
     assert set(variables) <= {field.name.upper() for field in fields(Settings)}
     names = {
@@ -234,12 +234,12 @@ def test_the_outputs_are_the_settings_that_have_no_default() -> None:
 # -- roles
 
 
-def test_only_schedules_of_the_own_group_may_use_the_schedule_role() -> None:
+def test_only_schedules_of_the_stages_group_may_use_the_schedule_role() -> None:
     [trust] = properties("ScheduleRole")["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
     condition = trust["Condition"]["StringEquals"]
     assert condition["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
-    # The ARN of the group, not of a schedule: that is what EventBridge Scheduler sends.
+    # EventBridge Scheduler sends the ARN of the group, not of a schedule.
     group = name_of({"Ref": "ScheduleGroup"}, "prod")
     assert text(condition["aws:SourceArn"], "prod") == (
         "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/" + group
@@ -278,7 +278,7 @@ def test_every_function_and_the_api_have_a_log_group_of_30_days() -> None:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_says_what_to_do_first_and_where_to_read_on(name: str) -> None:
+def test_an_alarm_says_what_to_do_first_and_where_to_read_more(name: str) -> None:
     description = ALARMS[name]["AlarmDescription"]
     assert " First " in description
     sections = re.findall(r'See "(.+)" in docs/operations\.md\.$', description)
@@ -287,12 +287,12 @@ def test_an_alarm_says_what_to_do_first_and_where_to_read_on(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_reaches_whoever_is_to_know(name: str) -> None:
+def test_an_alarm_reaches_its_topic(name: str) -> None:
     assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_watches_something_that_there_is(name: str) -> None:
+def test_an_alarm_watches_an_existing_resource(name: str) -> None:
     functions = {f"tasks-prod{suffix}" for suffix in FUNCTIONS.values()}
     queues = {name_of({"Ref": queue}, "prod") for queue in of_type("AWS::SQS::Queue")}
     indexes = {one["IndexName"] for one in properties("Table")["GlobalSecondaryIndexes"]}
@@ -346,12 +346,12 @@ def test_a_sweeper_that_stops_notifies_and_one_that_never_ran_does_not() -> None
     assert alarm["InsufficientDataActions"] == [{"Ref": "AlarmTopic"}]
 
 
-def test_silence_is_no_alarm_but_the_sweepers() -> None:
+def test_missing_data_alarms_only_for_the_sweeper() -> None:
     silent = {name for name, one in ALARMS.items() if one["TreatMissingData"] == "notBreaching"}
     assert set(ALARMS) - silent == {"SweeperStoppedAlarm"}
 
 
-def test_alarms_are_mailed_only_where_there_is_an_address() -> None:
+def test_alarms_are_mailed_only_to_a_given_address() -> None:
     assert cloud.template()["Parameters"]["AlarmEmail"]["Default"] == ""
     assert RESOURCES["AlarmSubscription"]["Condition"] == "HasAlarmEmail"
 
@@ -359,7 +359,7 @@ def test_alarms_are_mailed_only_where_there_is_an_address() -> None:
 # -- the dashboard and the template as a whole
 
 
-def test_the_dashboard_is_json_that_refers_to_what_there_is() -> None:
+def test_the_dashboard_is_json_that_refers_to_existing_resources() -> None:
     body = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
     references = set(re.findall(r"\$\{([A-Za-z]+)(?:\.\w+)?\}", body))
     assert references <= {*RESOURCES, "Stage"}
@@ -367,5 +367,5 @@ def test_the_dashboard_is_json_that_refers_to_what_there_is() -> None:
     assert len(set(titles)) == len(titles) == 8
 
 
-def test_the_template_is_short_enough_to_be_sent_as_it_is() -> None:
+def test_the_template_is_short_enough_to_be_sent_without_s3() -> None:
     assert len(stack.TEMPLATE.read_bytes()) <= LONGEST_TEMPLATE
