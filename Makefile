@@ -33,8 +33,8 @@ run: $(READY) ## run the service on this machine (CLOUD=embedded|localstack|<url
 test: lint test-unit ## run linters, the type checker and all tests that need no Docker
 	$(BIN)/python -m pytest tests/e2e tests/deploy
 
-test-unit: $(READY) ## run only the tests that need no server
-	$(BIN)/python -m pytest -n auto tests/unit tests/integration
+test-unit: $(READY) ## run only the tests that need no server, with branch coverage
+	$(BIN)/python -m pytest -n auto --cov tests/unit tests/integration
 
 bench: $(READY) ## measure a running service and compare: URL=http://localhost:8000
 	@$(BIN)/python bench/tasks.py $(if $(URL),--url $(URL))
@@ -93,5 +93,5 @@ lock: ## pin all requirements again (needs uv)
 		--custom-compile-command 'make lock' -o requirements-localstack-3.11.txt requirements-localstack-3.11.in
 
 clean: ## remove everything that can be rebuilt; keeps the data in .local/
-	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build
+	rm -rf .venv .venv-* .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,6 +1,6 @@
-"""How fast a running service is: `make run` in one terminal, `make bench` in another.
+"""Measures how fast a running service is: `make run` in one terminal, `make bench` in another.
 
-Prints what it measures beside the run before, which it keeps in build/bench.json.
+Prints the results beside those of the last run, which it keeps in build/bench.json.
 """
 
 import argparse
@@ -20,7 +20,7 @@ SUM = {"task_type": "sum", "input_data": {"values": [1, 2, 3, 10]}}
 
 
 def user(url: str) -> httpx.Client:
-    """Return a client that speaks for a new user."""
+    """Return an HTTP client of a new user."""
     credentials = {"username": f"bench.{uuid4().hex}", "password": "a long password"}
     httpx.post(f"{url}/api/register/", json=credentials).raise_for_status()
     token = httpx.post(f"{url}/api/token/", json=credentials).raise_for_status().json()["access"]
@@ -28,7 +28,7 @@ def user(url: str) -> httpx.Client:
 
 
 def run_tasks(client: httpx.Client, number: int) -> list[dict[str, float]]:
-    """Run tasks one after the other; return the times of each, in ms."""
+    """Run tasks one after the other; return the times of each in ms."""
     return [run_task(client) for _ in range(number)]
 
 
@@ -60,7 +60,7 @@ def measure(url: str, users: int, number: int) -> dict[str, float]:
         rounds = threads.map(lambda client: run_tasks(client, number), clients)
         samples = [sample for one in rounds for sample in one]
     seconds = time.perf_counter() - begin
-    results = {"tasks a second": len(samples) / seconds}
+    results = {"tasks per second": len(samples) / seconds}
     for name in samples[0]:
         values = sorted(sample[name] for sample in samples)
         results[f"{name}, p50 ms"] = statistics.median(values)
@@ -72,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--url", default="http://localhost:8000")
     parser.add_argument("--users", type=int, default=8)
-    parser.add_argument("--tasks", type=int, default=50, help="of each user")
+    parser.add_argument("--tasks", type=int, default=50, help="per user")
     arguments = parser.parse_args()
     before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results = measure(arguments.url, arguments.users, arguments.tasks)

@@ -1,4 +1,4 @@
-"""The stack of infra/resources.yaml in moto or LocalStack, and the names of all that is in it."""
+"""The stack of infra/resources.yaml in moto or LocalStack, and the names of its resources."""
 
 import json
 import os
@@ -15,13 +15,13 @@ STAGE = "test"
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 
-#: Whether the tests talk to a LocalStack that runs, instead of moto.
+#: Whether the tests use a running LocalStack instead of moto.
 IN_LOCALSTACK = os.environ.get("TEST_CLOUD") == "localstack"
 
 _QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:tasks-{STAGE}"
 
 ENVIRONMENT = {
-    # LocalStack takes a key of 12 digits for the account.
+    # LocalStack reads a key of 12 digits as the account.
     "AWS_ACCESS_KEY_ID": ACCOUNT,
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": REGION,
@@ -37,7 +37,7 @@ ENVIRONMENT = {
 
 SIGNING_KEYS = {"current": "k1", "k1": "a" * 64}
 
-# What the service's calls need; moto's CloudFormation does not know all the rest.
+# What the service's calls need; moto's CloudFormation does not know every other type.
 _NEEDED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::IAM::Role")
 
 
@@ -68,7 +68,7 @@ def create_resources(session: boto3.Session) -> None:
 
 
 def connect_to_localstack() -> None:
-    """Point every client to LocalStack, and make the stack in it."""
+    """Point every client to LocalStack and create the stack there."""
     ENVIRONMENT["AWS_ENDPOINT_URL"] = localstack.get_service_endpoint("dynamodb")
     os.environ |= ENVIRONMENT
     stack.deploy(STAGE)
@@ -76,7 +76,7 @@ def connect_to_localstack() -> None:
 
 
 def empty_resources(session: boto3.Session) -> None:
-    """Bring the stack in LocalStack back to how it was made."""
+    """Reset the stack in LocalStack to its first state."""
     dynamodb, sqs = session.client("dynamodb"), session.client("sqs")
     table, group = ENVIRONMENT["TABLE_NAME"], ENVIRONMENT["SCHEDULE_GROUP"]
     for row in dynamodb.scan(TableName=table, ProjectionExpression="pk, sk")["Items"]:
@@ -91,7 +91,7 @@ def empty_resources(session: boto3.Session) -> None:
 
 
 def restore_signing_keys(session: boto3.Session) -> None:
-    """Make the secret what it is at the beginning of each test."""
+    """Reset the secret to its value at the beginning of each test."""
     secrets, keys = session.client("secretsmanager"), json.dumps(SIGNING_KEYS)
     try:
         secrets.put_secret_value(SecretId=ENVIRONMENT["SIGNING_KEYS_ARN"], SecretString=keys)

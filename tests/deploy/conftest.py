@@ -1,4 +1,4 @@
-"""The package of a stage, as `make package` builds it for this machine, and where it runs."""
+"""The package of a stage, built by `make package` for this machine."""
 
 import platform
 from pathlib import Path

@@ -28,7 +28,7 @@ ACCOUNT = "123456789012"
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project, as a deployment writes to its `.chalice`."""
+    """A copy of the project, because a deployment writes to its `.chalice`."""
     copy = tmp_path_factory.mktemp("project")
     for name in ("chalicelib", "infra", ".chalice"):
         ignored = shutil.ignore_patterns("__pycache__", "deployed", "deployments")
@@ -112,7 +112,7 @@ def run(
 
 
 def state(environment: dict[str, str], stage: str = STAGE) -> dict[str, Any]:
-    """Return all that a deployment makes, less what changes with each one by nature."""
+    """Return everything that a deployment makes, except what changes with each one."""
     functions, apis = client("lambda", environment), client("apigateway", environment)
     iam, events = client("iam", environment), client("events", environment)
     roles = [role["RoleName"] for role in iam.list_roles()["Roles"]]
@@ -163,7 +163,7 @@ def state(environment: dict[str, str], stage: str = STAGE) -> dict[str, Any]:
     }
 
 
-def test_a_stage_is_deployed_again_without_a_change_and_destroyed_without_a_rest(
+def test_deploying_a_stage_again_changes_nothing_and_destroying_it_leaves_nothing(
     project: Path, environment: dict[str, str], live: LocalService
 ) -> None:
     nothing = state(environment)
@@ -204,14 +204,14 @@ def test_a_stage_is_deployed_again_without_a_change_and_destroyed_without_a_rest
     assert state(environment) == nothing
 
 
-def test_a_run_that_failed_half_way_is_repeated(
+def test_a_deployment_that_failed_half_way_can_be_repeated(
     project: Path, environment: dict[str, str], live: LocalService
 ) -> None:
     nothing = state(environment)
     for name in ("tasks-prod", "tasks-prod-dead-letters"):
         client("sqs", environment).create_queue(QueueName=name)
     deploy = ("infra.deploy", "--stage", "prod", "--url", live.url)
-    # Without what is in moto_site, moto refuses the API, which comes last.
+    # Without moto_site, moto refuses the API, which comes last.
     halved = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
     failed = run(project, halved, *deploy)
     assert failed.returncode != 0

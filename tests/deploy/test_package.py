@@ -1,4 +1,4 @@
-"""What is in the package of a stage: the template's merged parts, the zip's files."""
+"""The package of a stage contains the merged template and a zip with the right files."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def resources(template: Any) -> Any:
 
 @pytest.fixture
 def repack(built: Path, tmp_path: Path) -> Any:
-    """`repack("x.py", b"")`: the path of a copy of the zip with a file more."""
+    """`repack("x.py", b"")`: the path of a copy of the zip with one more file."""
 
     def repack(name: str, content: bytes) -> Path:
         copy = tmp_path / "deployment.zip"
@@ -74,7 +74,7 @@ def test_cfn_lint_finds_nothing_in_the_template(built: Path) -> None:
 
 
 @pytest.mark.parametrize("section", ["Resources", "Outputs"])
-def test_everything_of_the_stack_is_in_the_template(template: Any, section: str) -> None:
+def test_the_template_contains_the_whole_stack(template: Any, section: str) -> None:
     expected = cloud.template()[section]
     assert {name: template[section][name] for name in expected} == expected
 
@@ -93,7 +93,7 @@ def test_the_stage_is_the_parameters_only_value(template: Any) -> None:
         ("Sweeper", "tasks-${Stage}-sweeper"),
     ],
 )
-def test_functions_have_the_names_that_alarms_go_by(
+def test_functions_have_the_names_that_the_alarms_use(
     resources: Any, function: str, name: str
 ) -> None:
     assert resources[function]["Properties"]["FunctionName"] == {"Fn::Sub": name}
@@ -126,7 +126,7 @@ def test_queues_keep_only_the_messages_that_failed(
     assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_api_gateways_own_answers_have_the_shape_of_every_error(resources: Any) -> None:
+def test_api_gateways_own_errors_have_the_services_shape(resources: Any) -> None:
     responses = resources["RestAPI"]["Properties"]["GatewayResponses"]
     assert set(responses) == set(gateway.RESPONSES)
     unknown = responses["MISSING_AUTHENTICATION_TOKEN"]
@@ -152,7 +152,7 @@ def test_an_unknown_stage_stops_the_build(tmp_path: Path) -> None:
         package.build("elsewhere", tmp_path / "out")
 
 
-def test_the_zip_has_the_service_and_chalices_runtime_alone(built: Path) -> None:
+def test_the_zip_contains_only_the_service_and_chalices_runtime(built: Path) -> None:
     with zipfile.ZipFile(built / "deployment.zip") as archive:
         names = archive.namelist()
     assert {name for name in names if name.startswith("chalice/")} == {
@@ -167,7 +167,7 @@ def test_the_zip_has_the_service_and_chalices_runtime_alone(built: Path) -> None
 
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 
-#: Imports the app where nothing can be imported but the zip, Python and what Lambda brings.
+#: Imports the app where only the zip, Python and Lambda's own packages can be imported.
 IMPORT_APP = """
 import importlib.util, sys
 code, lambdas = sys.argv[1], sys.argv[2].split(",")
@@ -187,7 +187,7 @@ print(app.__file__, app.app.app_name)
 """
 
 
-def test_the_app_starts_with_nothing_but_the_zip_and_what_lambda_brings(
+def test_the_app_starts_with_only_the_zip_and_lambdas_own_packages(
     built: Path, tmp_path: Path
 ) -> None:
     with zipfile.ZipFile(built / "deployment.zip") as archive:
@@ -214,7 +214,7 @@ def test_a_distribution_that_is_missing_stops_the_build(built: Path, tmp_path: P
         deployment_zip.check(built / "deployment.zip", more)
 
 
-def test_a_file_of_nobodys_stops_the_build(repack: Any) -> None:
+def test_a_file_that_no_distribution_owns_stops_the_build(repack: Any) -> None:
     with pytest.raises(PackageError, match="yaml/__init__"):
         deployment_zip.check(repack("yaml/__init__.py", b""), ROOT / "requirements.txt")
 
@@ -228,16 +228,14 @@ def test_more_than_20_mib_stop_the_build(repack: Any) -> None:
 def test_a_dependency_that_cannot_be_installed_stops_the_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Chalice says so and goes on, with exit code 0.
+    # Chalice prints this and goes on, with exit code 0.
     said = subprocess.CompletedProcess([], 0, stdout="Could not install dependencies:\nx==1.0\n")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: said)
     with pytest.raises(PackageError, match=r"x==1\.0"):
         package.build(STAGE, tmp_path / "out")
 
 
-def test_the_architecture_is_that_of_the_wheels_and_of_the_functions(
-    built: Path, tmp_path: Path
-) -> None:
+def test_wheels_and_functions_have_the_same_architecture(built: Path, tmp_path: Path) -> None:
     wheels = {"arm64": "aarch64", "x86_64": "x86_64"}
     here = architecture(built)
     (other,) = set(wheels) - {here}
@@ -265,7 +263,7 @@ def machines(built: Path) -> set[str]:
 def test_chalice_finds_nothing_wrong_with_a_stage(
     stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Chalice puts a stage's variables into the environment, for good.
+    # Chalice leaves a stage's variables in the environment.
     monkeypatch.setattr(os, "environ", dict(os.environ))
     config = CLIFactory(str(ROOT), environ=os.environ).create_config_obj(stage)
     validate_configuration(config)

@@ -25,17 +25,17 @@ from tests.e2e.test_walk_through import (
     test_a_user_hands_over_tasks_and_watches_them_finish,
     test_pages_of_45_tasks_hold_each_task_once,
     test_tasks_that_finish_meanwhile_never_make_more_than_five_active,
-    test_the_sixth_active_task_is_refused_and_another_user_is_not_concerned,
+    test_the_sixth_active_task_is_refused_and_other_users_are_not_affected,
     test_unknown_paths_answer_in_the_shape_of_every_error,
 )
 
-# The tests of the service, from the outside, are the same as for `make run`.
+# The same end-to-end tests as for `make run`.
 __all__ = [
     "test_200_parallel_creates_give_exactly_five_tasks",
     "test_a_user_hands_over_tasks_and_watches_them_finish",
     "test_pages_of_45_tasks_hold_each_task_once",
     "test_tasks_that_finish_meanwhile_never_make_more_than_five_active",
-    "test_the_sixth_active_task_is_refused_and_another_user_is_not_concerned",
+    "test_the_sixth_active_task_is_refused_and_other_users_are_not_affected",
     "test_the_walk_through_works_as_printed",
     "test_unknown_paths_answer_in_the_shape_of_every_error",
 ]
@@ -140,7 +140,7 @@ def aws(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 def service(aws: Aws) -> Iterator[Service]:
     port = aws.endpoint.rsplit(":", 1)[1]
     url = f"http://{aws.outputs['RestAPIId']}.execute-api.localhost:{port}/{STAGE}"
-    # Each request at a time is a Lambda, whose start takes 2 seconds of a core.
+    # Each concurrent request starts a Lambda, which takes 2 seconds of a core.
     service = Service(url, connections=16)
     # The walk-through waits for a second, which the first start of a Lambda alone takes.
     warm = service.sign_up("warm")

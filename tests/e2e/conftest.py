@@ -1,4 +1,4 @@
-"""The service as `make run` starts it, on a free port and with data of its own."""
+"""The service as `make run` starts it, on a free port and with its own data."""
 
 import os
 import signal
@@ -16,17 +16,17 @@ import pytest
 from infra.local.cloud import free_port
 from tests import cloud
 
-#: What to wait for at most, in seconds, before a test gives up.
+#: How long a test waits before it gives up, in seconds.
 PATIENCE = 30
 
 
 class Service:
-    """A running service, and clients for its users."""
+    """A running service with clients for its users."""
 
     def __init__(self, url: str, connections: int = 100) -> None:
-        """`connections` is how many requests a client makes at a time; more wait for these."""
+        """A client makes up to `connections` requests at a time; the others wait."""
         self.url = url
-        # LocalStack keeps its users from one service to the next.
+        # LocalStack keeps its users between services.
         self._suffix = f".{uuid4().hex[:8]}"
         self._limits = httpx.Limits(max_connections=connections)
         self._clients: list[httpx.Client] = []
@@ -57,7 +57,7 @@ class Service:
 
 
 class _AtHome(httpx.HTTPTransport):
-    """Reaches `localhost` and all names below it on this machine, whatever the resolver says."""
+    """Connects `localhost` and its subdomains to this machine, without a resolver."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.url = request.url.copy_with(host="127.0.0.1")
@@ -102,19 +102,19 @@ class LocalService(Service):
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without what the other tests set."""
+    """Return the environment without the settings of other tests."""
     kept = {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LOCALSTACK_HOST"}
     return {name: value for name, value in os.environ.items() if name in kept}
 
 
 def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """Return what the condition returns as soon as that is true."""
+    """Return the result of the condition as soon as it is true."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if value := condition():
             return value
         time.sleep(0.05)
-    raise AssertionError(f"nothing came of it in {patience} seconds")
+    raise AssertionError(f"the condition did not hold within {patience} seconds")
 
 
 @pytest.fixture(scope="session")

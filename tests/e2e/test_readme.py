@@ -1,4 +1,4 @@
-"""The README's walk-through, typed in as it is printed."""
+"""The README's walk-through works exactly as printed."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def walk_through(readme: str, user: str, url: str) -> str:
-    """Return the commands of the walk-through, for another port and a user of their own."""
+    """Return the commands of the walk-through, for another port and user."""
     section = (ROOT / readme).read_text().split("\n## ")[2]
     commands = "\n".join(re.findall(r"```bash\n(.*?)```", section, re.DOTALL))
     assert "curl" in commands

@@ -1,4 +1,4 @@
-"""The service from the outside: over HTTP, in real time, nothing replaced."""
+"""The service from the outside: over HTTP, in real time, with nothing replaced."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +64,7 @@ def test_a_user_hands_over_tasks_and_watches_them_finish(service: Service) -> No
     assert_punctual(finished(ann, soon, patience=90))
 
 
-def test_the_sixth_active_task_is_refused_and_another_user_is_not_concerned(
+def test_the_sixth_active_task_is_refused_and_other_users_are_not_affected(
     service: Service,
 ) -> None:
     bob, eve = service.sign_up("bob"), service.sign_up("eve")
@@ -122,7 +122,7 @@ def test_unknown_paths_answer_in_the_shape_of_every_error(service: Service) -> N
     assert answer.headers["X-Request-Id"]
 
 
-def test_what_was_there_is_there_after_a_restart(tmp_path_factory: Any) -> None:
+def test_data_survives_a_restart(tmp_path_factory: Any) -> None:
     service = LocalService(tmp_path_factory.mktemp("restart"))
     service.start()
     ann = service.sign_up("ann")

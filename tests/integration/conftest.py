@@ -22,8 +22,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def own_settings() -> None:
-    """The settings are the tests' own: Chalice's test client has the variables of the stage dev
-    set while it makes a call, and a first look at that moment would keep them."""
+    """Read the tests' own settings first.
+
+    Chalice's test client sets the variables of the stage dev during each call, and settings read
+    at that moment would stay.
+    """
     settings()
 
 
@@ -66,15 +69,15 @@ def api(client: Client) -> Api:
 def sign_up(client: Client) -> Callable[[str], Api]:
     """`sign_up("ann")`: an HTTP client that speaks for a user of her own.
 
-    The account is stored and the token signed by the service's own code, less the
-    password hashing, which takes long and is tested with the accounts.
+    The service's own code stores the account and signs the token, but without hashing a
+    password: that is slow, and test_accounts.py covers it.
     """
 
     def sign_up(username: str) -> Api:
         from chalicelib import security, times
         from chalicelib.models import Account
 
-        # New in each test: for 10 minutes DynamoDB takes a second use for a repetition.
+        # New in each test: DynamoDB treats the same transaction within 10 minutes as a repetition.
         user_id = f"id-of-{username}-{uuid4().hex[:8]}"
         assert Account.create(username, user_id, "no hash", times.now())
         token = security.issue_token(security.ACCESS, user_id, times.now())
@@ -102,7 +105,7 @@ def lambdas(aws: None, clock: Clock, calls: Calls) -> Lambdas:
 
 @pytest.fixture
 def rows(aws: None) -> Callable[[], list[dict[str, Any]]]:
-    """`rows()`: everything that is in the table, sorted by key, in DynamoDB's JSON."""
+    """`rows()`: the whole table, sorted by key, in DynamoDB's JSON."""
     dynamodb = boto3.client("dynamodb", region_name=cloud.REGION)
 
     def rows() -> list[dict[str, Any]]:
@@ -116,7 +119,7 @@ def rows(aws: None) -> Callable[[], list[dict[str, Any]]]:
 
 @pytest.fixture
 def schedules(aws: None) -> Callable[[], list[str]]:
-    """`schedules()`: the names of all one-shots there are."""
+    """`schedules()`: the names of all one-time schedules."""
     scheduler = boto3.client("scheduler", region_name=cloud.REGION)
 
     def schedules() -> list[str]:

@@ -41,7 +41,7 @@ def fail_to_sign_in(api: Api, times: int, username: str = "user") -> None:
 
 @pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hashes that passwords were verified against, less salt and digest."""
+    """The hashes that passwords were verified against, without salt and digest."""
     verified = []
     original = argon2.low_level.verify_secret
 
@@ -92,7 +92,7 @@ def test_a_registration_is_one_write(api: Api, calls: Calls) -> None:
     assert calls.operations == ["TransactWriteItems"]
 
 
-def test_a_refused_registration_costs_no_call_of_aws(api: Api, calls: Calls) -> None:
+def test_a_refused_registration_costs_no_aws_call(api: Api, calls: Calls) -> None:
     register(api, "no such name!", "short")
     assert calls == []
 
@@ -117,7 +117,7 @@ def test_other_fields_are_ignored(api: Api) -> None:
         ("12345678\x00", "Null characters are not allowed."),
     ],
 )
-def test_a_field_that_is_no_text_is_refused(api: Api, value: Any, reason: str) -> None:
+def test_a_field_that_is_not_text_is_refused(api: Api, value: Any, reason: str) -> None:
     for path in ("/api/register/", "/api/token/"):
         for field in ("username", "password"):
             answer = api.post(path, USER | {field: value})
@@ -185,7 +185,7 @@ def test_a_taken_username_is_refused(api: Api) -> None:
     assert (answer.status, answer.json) == (400, {"username": [TAKEN]})
 
 
-def test_a_refused_registration_changes_nothing_of_the_account(api: Api) -> None:
+def test_a_refused_registration_does_not_change_the_account(api: Api) -> None:
     register(api)
     register(api, password="another password")
     assert sign_in(api).status == 200
@@ -210,7 +210,7 @@ def test_a_username_is_kept_in_its_normal_form(api: Api) -> None:
     assert register(api, FULL_WIDTH_USER).json["username"] == "user"
 
 
-def test_case_makes_another_username(api: Api) -> None:
+def test_usernames_are_case_sensitive(api: Api) -> None:
     assert register(api, "user").status == 201
     assert register(api, "USER").json["username"] == "USER"
 
@@ -301,7 +301,7 @@ def test_a_sign_in_is_one_read(api: Api, calls: Calls) -> None:
     ["wrong password", "Password", "password1", "p", "x" * 129, "x" * 4097, "x" * 60_000],
     ids=lambda text: f"{text[:9]}*{len(text)}",
 )
-def test_wrong_credentials_get_one_and_the_same_answer(api: Api, password: str) -> None:
+def test_all_wrong_credentials_get_the_same_answer(api: Api, password: str) -> None:
     register(api)
     for username in ("user", "nobody"):
         answer = sign_in(api, username, password)
@@ -310,7 +310,7 @@ def test_wrong_credentials_get_one_and_the_same_answer(api: Api, password: str) 
         assert answer.headers["www-authenticate"] == 'Bearer realm="api"'
 
 
-def test_a_username_that_nobody_can_have_is_just_unknown(api: Api) -> None:
+def test_an_impossible_username_is_simply_unknown(api: Api) -> None:
     for username in ("USER", "no such name!", "#", "x" * 151, "x" * 60_000, "\ufdfa" * 150):
         answer = sign_in(api, username)
         assert answer.status == 401
@@ -361,7 +361,7 @@ def test_ten_failures_are_answered_and_the_eleventh_attempt_is_throttled(api: Ap
     assert answer.json["detail"].startswith("Request was throttled. Expected available in ")
 
 
-def test_the_right_password_does_not_help_who_is_throttled(api: Api) -> None:
+def test_the_right_password_does_not_help_a_throttled_user(api: Api) -> None:
     register(api)
     fail_to_sign_in(api, 10)
     assert sign_in(api).status == 429
@@ -405,7 +405,7 @@ def test_failures_under_every_spelling_of_a_username_count_together(api: Api) ->
     assert sign_in(api).status == 429
 
 
-def test_after_retry_after_and_no_sooner_the_user_may_sign_in(api: Api, clock: Clock) -> None:
+def test_the_user_may_sign_in_after_retry_after_and_no_sooner(api: Api, clock: Clock) -> None:
     register(api)
     for _ in range(10):
         fail_to_sign_in(api, 1)
@@ -450,7 +450,7 @@ def test_ten_failures_spread_over_more_than_15_minutes_throttle_nobody(
     assert sign_in(api).status == 200
 
 
-def test_who_is_throttled_keeps_working_with_the_tokens_there_are(api: Api) -> None:
+def test_a_throttled_user_keeps_working_with_existing_tokens(api: Api) -> None:
     register(api)
     tokens = sign_in(api).json
     fail_to_sign_in(api, 10)
@@ -458,7 +458,7 @@ def test_who_is_throttled_keeps_working_with_the_tokens_there_are(api: Api) -> N
     assert Api(api._client, tokens["access"]).get("/api/tasks/").status == 200
 
 
-def test_failures_leave_the_table_by_themselves(
+def test_failures_expire_from_the_table(
     api: Api, clock: Clock, rows: Callable[[], list[dict[str, Any]]]
 ) -> None:
     fail_to_sign_in(api, 1)

@@ -1,4 +1,4 @@
-"""POST /api/tasks/{id}/cancel/: from every state, and against everybody else's moves."""
+"""POST /api/tasks/{id}/cancel/: from every state, and in races with everybody else."""
 
 from collections.abc import Callable
 from typing import Any
@@ -59,7 +59,7 @@ def test_a_cancelled_countdown_does_not_go_on(ann: Api, lambdas: Lambdas, clock:
 
 
 @pytest.mark.parametrize("scheduled_at", ["2026-02-02T12:05", "2026-03-01T12:00"])
-def test_the_one_shot_of_a_cancelled_task_is_gone(
+def test_cancelling_deletes_the_tasks_schedule(
     ann: Api, schedules: Callable[[], list[str]], scheduled_at: str
 ) -> None:
     task, other = (ann.created(scheduled_at=scheduled_at) for _ in range(2))
@@ -75,7 +75,7 @@ def test_a_cancelled_task_frees_its_slot_and_is_counted_once(ann: Api, rows: Row
     assert [ann.create().status for _ in range(2)] == [201, 429]
 
 
-def test_cancelling_again_is_a_success_that_changes_nothing(
+def test_cancelling_again_succeeds_and_changes_nothing(
     ann: Api, rows: Rows, calls: Calls, clock: Clock
 ) -> None:
     task = ann.created(scheduled_at="2026-02-02T12:05")
@@ -117,7 +117,9 @@ def test_a_finished_task_is_a_conflict_that_shows_it(
     assert rows() == before
 
 
-def test_what_is_no_task_of_the_users_cannot_be_cancelled(ann: Api, bob: Api, rows: Rows) -> None:
+def test_a_task_that_the_user_does_not_have_cannot_be_cancelled(
+    ann: Api, bob: Api, rows: Rows
+) -> None:
     bobs = bob.created(scheduled_at="2026-02-02T12:05")["id"]
     before = rows()
     answers = [
@@ -140,7 +142,7 @@ def test_the_path_without_its_slash_cancels_as_well(ann: Api) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"no JSON", b"x" * 70_000])
-def test_what_comes_as_its_body_does_not_matter(ann: Api, raw: bytes) -> None:
+def test_the_body_of_a_cancel_does_not_matter(ann: Api, raw: bytes) -> None:
     task = ann.created()
     headers = {"Content-Type": "text/plain"}
     path = f"/api/tasks/{task['id']}/cancel/"
@@ -167,14 +169,14 @@ def test_a_cancel_makes_no_more_aws_calls_than_it_needs(
     assert calls.operations == operations
 
 
-def test_a_cancel_deletes_the_one_shot_by_its_name(ann: Api, calls: Calls) -> None:
+def test_a_cancel_deletes_the_schedule_by_its_name(ann: Api, calls: Calls) -> None:
     task = ann.created(scheduled_at="2026-02-02T12:05")
     cancel(ann, task)
     (deleted,) = calls.of("DeleteSchedule")
     assert (deleted["Name"], deleted["GroupName"]) == (f"task-{task['id']}", "tasks-test")
 
 
-def test_a_one_shot_that_is_gone_already_is_as_good(
+def test_a_schedule_that_is_already_gone_does_not_fail_the_cancel(
     ann: Api, lambdas: Lambdas, calls: Calls, clock: Clock, fail: Fail
 ) -> None:
     fail("DeleteSchedule", refusal("ResourceNotFoundException"))
@@ -187,7 +189,7 @@ def test_a_one_shot_that_is_gone_already_is_as_good(
 
 
 @pytest.mark.parametrize("error", [OUTAGE, refusal("ThrottlingException"), refusal("Refused")])
-def test_a_one_shot_that_could_not_be_deleted_is_deleted_by_the_sweeper(
+def test_the_sweeper_deletes_a_schedule_that_could_not_be_deleted(
     ann: Api,
     lambdas: Lambdas,
     schedules: Callable[[], list[str]],
@@ -242,7 +244,7 @@ def test_a_cancel_whose_answer_was_lost_takes_effect_once(
     assert schedules() == []
 
 
-def test_a_task_taken_up_meanwhile_is_cancelled_nevertheless(
+def test_a_task_claimed_meanwhile_is_still_cancelled(
     ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls
 ) -> None:
     task = ann.created("countdown")
@@ -295,7 +297,7 @@ def test_a_worker_that_comes_after_the_cancel_changes_nothing(
     assert counters(rows, ann) == {"cancelled": 1}
 
 
-def test_a_worker_that_waits_after_the_cancel_brings_nothing_back(
+def test_a_worker_that_snoozes_after_the_cancel_changes_nothing(
     ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls
 ) -> None:
     task = ann.created("countdown")
@@ -320,7 +322,7 @@ def test_a_task_cancelled_while_it_is_dispatched_leaves_a_message_that_does_noth
     assert counters(rows, ann) == {"cancelled": 1}
 
 
-def test_a_task_cancelled_before_its_one_shot_is_created_leaves_none(
+def test_a_task_cancelled_before_its_schedule_is_created_leaves_none(
     ann: Api,
     lambdas: Lambdas,
     clock: Clock,
@@ -337,7 +339,7 @@ def test_a_task_cancelled_before_its_one_shot_is_created_leaves_none(
     assert schedules() == []
 
 
-def test_a_task_that_never_holds_still_is_a_503(ann: Api, rows: Rows, calls: Calls) -> None:
+def test_a_task_that_keeps_changing_is_a_503(ann: Api, rows: Rows, calls: Calls) -> None:
     from chalicelib.models import Task
 
     task = ann.created()

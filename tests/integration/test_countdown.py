@@ -1,4 +1,4 @@
-"""The task type `countdown`: it waits without a Lambda that waits."""
+"""The task type `countdown` waits without keeping a Lambda busy."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -60,9 +60,7 @@ def test_a_short_countdown_takes_one_delayed_message_and_two_invocations(
     assert counters(rows, ann) == {"success": 1}
 
 
-def test_the_seconds_count_from_when_it_was_taken_up(
-    ann: Api, lambdas: Lambdas, clock: Clock
-) -> None:
+def test_the_seconds_count_from_the_claim(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
     task = count_down(ann, 30)
     clock.advance(seconds=100)
     lambdas.work_off()
@@ -70,7 +68,7 @@ def test_the_seconds_count_from_when_it_was_taken_up(
     assert ann.task(task["id"])["progress"] == {"remaining_seconds": 30}
 
 
-def test_a_wait_costs_two_updates_and_a_message(ann: Api, lambdas: Lambdas, calls: Calls) -> None:
+def test_a_snooze_costs_two_updates_and_a_message(ann: Api, lambdas: Lambdas, calls: Calls) -> None:
     task = count_down(ann, 30)
     calls.clear()
     lambdas.work(message(ann, task))
@@ -95,7 +93,7 @@ def test_progress_shows_the_seconds_that_remain_only_while_it_runs(
     assert "progress" not in ann.task(task["id"])
 
 
-def test_a_running_task_whose_type_no_longer_takes_its_input_is_still_shown(
+def test_a_running_task_whose_type_no_longer_accepts_its_input_is_still_shown(
     ann: Api, lambdas: Lambdas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = count_down(ann, 30)
@@ -181,7 +179,7 @@ def test_a_cancelled_countdown_stays_cancelled(
     assert lambdas.sent() == []
 
 
-def test_a_cancelled_countdown_of_a_day_is_not_looked_after(
+def test_a_cancelled_countdown_of_a_day_is_not_watched(
     ann: Api, lambdas: Lambdas, clock: Clock, rows: Rows
 ) -> None:
     task = count_down(ann, DAY)
@@ -267,7 +265,7 @@ def test_missing_and_unknown_fields_are_all_named(ann: Api) -> None:
 
 
 @pytest.mark.parametrize("seconds", ["0", "-0", "5.0", "5e0", "0.5e1", "86400", "8.64e4"])
-def test_a_whole_number_is_taken_however_it_is_written(
+def test_a_whole_number_is_accepted_in_any_spelling(
     ann: Api, lambdas: Lambdas, seconds: str
 ) -> None:
     raw = f'{{"task_type": "countdown", "input_data": {{"seconds": {seconds}}}}}'.encode()

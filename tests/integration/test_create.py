@@ -55,7 +55,7 @@ def test_a_new_task_is_answered_with_every_field_in_order(ann: Api, clock: Clock
     ]
 
 
-def test_location_is_where_the_task_is(ann: Api) -> None:
+def test_the_location_header_leads_to_the_task(ann: Api) -> None:
     answer = ann.create()
     assert answer.headers["location"] == f"http://api.test/api/tasks/{answer.json['id']}/"
     assert ann.get(answer.headers["location"].removeprefix("http://api.test")).json == answer.json
@@ -488,7 +488,7 @@ def test_a_table_that_is_down_or_throttles_is_a_503(
     assert calls == []
 
 
-def test_a_table_that_refuses_is_a_fault_of_ours(ann: Api, fail: Callable[..., None]) -> None:
+def test_a_table_that_refuses_is_our_fault(ann: Api, fail: Callable[..., None]) -> None:
     fail("TransactWriteItems", refused("AccessDeniedException"))
     answer = ann.create()
     assert answer.status == 500

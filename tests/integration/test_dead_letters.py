@@ -1,4 +1,4 @@
-"""What the queue gave up on: nothing is lost, nobody else's work is disturbed."""
+"""Dead letters lose no task and disturb nobody else's work."""
 
 import json
 from datetime import timedelta
@@ -25,12 +25,14 @@ RETRIES_EXHAUSTED = {
 
 
 def lose_the_finish(ann: Api, lambdas: Lambdas, fail: Fail, task: dict[str, Any]) -> None:
-    """Take the task up and leave it so: its worker does not come to the end."""
+    """Claim the task and leave it started: its worker cannot finish it."""
     fail("TransactWriteItems", OUTAGE, times=1)
     assert lambdas.work(message(ann, task)) == ["0"]
 
 
-def test_a_task_nobody_took_up_ends_in_failure(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
+def test_a_task_that_nobody_claimed_ends_in_failure(
+    ann: Api, lambdas: Lambdas, clock: Clock
+) -> None:
     task = ann.created()
     clock.advance(minutes=5)
     assert lambdas.handle_dead_letters(message(ann, task)) == []
@@ -62,7 +64,7 @@ def test_a_scheduled_task_whose_time_has_passed_ends_in_failure(
     assert ann.task(task["id"])["error"] == RETRIES_EXHAUSTED
 
 
-def test_the_slot_of_a_buried_task_is_free_and_the_failure_counted(
+def test_a_discarded_task_frees_its_slot_and_counts_as_a_failure(
     ann: Api, lambdas: Lambdas, rows: Rows
 ) -> None:
     tasks = [ann.created() for _ in range(5)]
@@ -79,7 +81,7 @@ def test_a_dead_letter_that_comes_twice_counts_once(ann: Api, lambdas: Lambdas, 
 
 
 @pytest.mark.parametrize("end", ["success", "cancelled"])
-def test_a_task_that_has_ended_stays_as_it_is(
+def test_an_ended_task_stays_unchanged(
     ann: Api, lambdas: Lambdas, clock: Clock, rows: Rows, end: str
 ) -> None:
     task = ann.created()
@@ -143,7 +145,7 @@ def test_a_task_that_a_worker_has_is_left_alone(
     assert rows() == before
 
 
-def test_a_countdown_that_runs_is_left_alone(
+def test_a_running_countdown_is_left_alone(
     ann: Api, lambdas: Lambdas, clock: Clock, rows: Rows
 ) -> None:
     task = ann.created("countdown", input_data={"seconds": 600})
@@ -168,7 +170,7 @@ def test_a_scheduled_task_that_is_not_due_is_left_alone(
     assert ann.task(task["id"])["status"] == "success"
 
 
-def test_a_task_that_a_worker_takes_up_at_that_moment_is_left_to_it(
+def test_a_task_that_a_worker_claims_at_that_moment_is_left_to_it(
     ann: Api,
     lambdas: Lambdas,
     fail: Fail,
@@ -213,7 +215,9 @@ def test_only_the_failed_dead_letter_of_a_batch_is_reported(
     assert ann.task(second["id"])["status"] == "failure"
 
 
-def test_burying_sends_nothing_and_runs_nothing(ann: Api, lambdas: Lambdas, calls: Calls) -> None:
+def test_handling_a_dead_letter_sends_nothing_and_runs_nothing(
+    ann: Api, lambdas: Lambdas, calls: Calls
+) -> None:
     task = ann.created()
     calls.clear()
     lambdas.handle_dead_letters(message(ann, task))

@@ -36,9 +36,9 @@ ALLOWED = {
     "/api/health": "GET, HEAD, OPTIONS",
     "/api/openapi.json": "GET, HEAD, OPTIONS",
 }
-#: Those that need an access token.
+#: The routes that need an access token.
 GUARDED = [path for path in ALLOWED if path.startswith("/api/tasks")]
-#: Those that read a body.
+#: The routes that read a body.
 READING = [path for path in ALLOWED if "POST" in ALLOWED[path] and "cancel" not in path]
 WRONG = [
     (method, path)
@@ -94,7 +94,7 @@ OUTAGES: dict[str, Exception] = {
 
 @pytest.fixture
 def door(clock: Clock) -> Iterator[Api]:
-    """A client of a service that has its signing keys and nothing else of AWS.
+    """A client of a service that has only its signing keys, and no other AWS resource.
 
     It answers only what needs neither the table nor the queue.
     """
@@ -108,7 +108,7 @@ def door(clock: Clock) -> Iterator[Api]:
 
 @pytest.fixture
 def inside(door: Api, clock: Clock) -> Api:
-    """The same with a token."""
+    """The same client with a token."""
     return Api(door._client, security.issue_token(security.ACCESS, "id-of-ann", clock.now))
 
 
@@ -130,11 +130,11 @@ def assert_cors(answer: Answer) -> None:
 
 
 def padded(length: int) -> bytes:
-    """Return a JSON object of exactly so many bytes."""
+    """Return a JSON object of exactly this many bytes."""
     return b'{"padding": "' + b"x" * (length - 15) + b'"}'
 
 
-def test_the_routes_of_this_table_are_all_there_are() -> None:
+def test_this_table_lists_every_route() -> None:
     app = Chalice("all")
     rooms.mount(app)
     assert set(app.routes) == {path.replace(TASK_ID, "{task_id}") for path in ALLOWED}
@@ -152,7 +152,7 @@ def test_a_route_answers_the_same_with_and_without_its_slash(ann: Api) -> None:
                 assert vars(bare) == vars(slashed)
 
 
-def test_what_succeeds_does_so_with_and_without_the_slash(api: Api) -> None:
+def test_a_success_needs_no_slash(api: Api) -> None:
     answers = {}
     for number, slash in enumerate(("", "/")):
         user = {"username": f"user{number}", "password": "password"}
@@ -274,7 +274,7 @@ def test_a_body_without_a_type_is_refused(door: Api) -> None:
     "content_type",
     ["application/json", "application/json; charset=utf-8", "Application/JSON ;charset=UTF-8"],
 )
-def test_json_is_known_in_any_writing(door: Api, content_type: str) -> None:
+def test_any_spelling_of_the_json_type_is_accepted(door: Api, content_type: str) -> None:
     answer = door.post("/api/register/", raw=b"{}", headers={"Content-Type": content_type})
     assert answer.status == 400
 
@@ -315,7 +315,7 @@ def test_a_body_that_is_too_large_is_not_parsed(inside: Api) -> None:
     assert_error(answer, 413, "request_too_large")
 
 
-def test_a_body_where_none_is_wanted_is_left_alone(ann: Api) -> None:
+def test_an_unwanted_body_is_ignored(ann: Api) -> None:
     task = ann.created()
     answer = ann.post(f"/api/tasks/{task['id']}/cancel/", raw=b"{", headers=TEXT)
     assert answer.status == 200
@@ -458,7 +458,7 @@ def test_the_request_id_is_that_of_api_gateway() -> None:
     assert app(event, None)["headers"]["X-Request-Id"] == "from-api-gateway"
 
 
-def test_bodies_are_compact_json_in_their_own_letters(api: Api) -> None:
+def test_bodies_are_compact_json_without_escaped_letters(api: Api) -> None:
     answer = api.post("/api/register/", {"username": "жанна", "password": "password"})
     assert answer.headers["content-type"] == "application/json"
     assert answer.text == f'{{"id":"{answer.json["id"]}","username":"жанна"}}'
@@ -528,7 +528,7 @@ def test_every_task_that_does_not_exist_is_the_same_404(ann: Api) -> None:
         getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__
     ),
 )
-def test_an_unexpected_fault_is_500_and_tells_nothing_but_its_request_id(
+def test_an_unexpected_error_is_500_and_reveals_only_its_request_id(
     inside: Api, fail: Fail, error: Exception
 ) -> None:
     fail("GetItem", error)
@@ -541,7 +541,7 @@ def test_an_unexpected_fault_is_500_and_tells_nothing_but_its_request_id(
     }
 
 
-def test_the_log_has_the_fault_that_the_answer_keeps_to_itself(
+def test_the_log_has_the_error_that_the_answer_hides(
     ann: Api, fail: Fail, caplog: pytest.LogCaptureFixture
 ) -> None:
     fail("GetItem", RuntimeError("boom"))

@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same request again makes no second task."""
+"""Idempotency-Key: repeating a request creates no second task."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def send(user: Api, raw: str, key: str = "k") -> Answer:
 
 
 def is_replay(answer: Answer, first: Answer) -> bool:
-    """Tell whether an answer is the first one again, to the letter, and says so."""
+    """Tell whether an answer repeats the first one exactly, and says so."""
     same = (answer.status, answer.text) == (201, first.text)
     same_place = answer.headers["location"] == first.headers["location"]
     return same and same_place and answer.headers.get("idempotent-replayed") == "true"
@@ -30,18 +30,18 @@ def stay_signed_in(user: Api, clock: Clock) -> None:
     user.token = security.issue_token(security.ACCESS, user.user_id, clock.now)
 
 
-def test_a_first_answer_is_no_replay(ann: Api) -> None:
+def test_a_first_answer_is_not_a_replay(ann: Api) -> None:
     assert "idempotent-replayed" not in ann.create(key="k").headers
 
 
-def test_a_key_again_gives_the_first_answer_again(ann: Api, clock: Clock, rows: Rows) -> None:
+def test_a_repeated_key_repeats_the_first_answer(ann: Api, clock: Clock, rows: Rows) -> None:
     first = ann.create(key="k")
     clock.advance(seconds=1)
     assert is_replay(ann.create(key="k"), first)
     assert counters(rows, ann) == {"active": 1}
 
 
-def test_a_replay_is_handed_to_aws_no_second_time(ann: Api, calls: Calls) -> None:
+def test_a_replay_is_not_dispatched_again(ann: Api, calls: Calls) -> None:
     ann.create(key="k")
     calls.clear()
     ann.create(key="k")
@@ -70,7 +70,7 @@ def test_a_replay_needs_no_slot(ann: Api) -> None:
     assert ann.create(key="another").status == 429
 
 
-def test_a_time_that_has_come_since_is_no_reason_to_refuse_a_replay(
+def test_a_replay_is_accepted_after_its_time_has_passed(
     ann: Api, clock: Clock, calls: Calls
 ) -> None:
     first = ann.create(key="k", scheduled_at="2026-02-02T12:05")
@@ -131,7 +131,7 @@ def test_another_key_makes_another_task(ann: Api) -> None:
     assert ann.created(key="k")["id"] != ann.created(key="K")["id"]
 
 
-def test_no_key_makes_a_task_each_time(ann: Api) -> None:
+def test_each_request_without_a_key_creates_a_task(ann: Api) -> None:
     assert ann.created()["id"] != ann.created()["id"]
 
 
@@ -198,19 +198,19 @@ def test_an_invalid_key_is_refused(ann: Api, calls: Calls) -> None:
 
 
 @pytest.mark.parametrize("key", ["!", "~" * 255, "a#b/c", "task#1", "user"])
-def test_every_visible_character_makes_a_key(ann: Api, key: str) -> None:
+def test_every_visible_character_is_valid_in_a_key(ann: Api, key: str) -> None:
     first = ann.create(key=key)
     assert is_replay(ann.create(key=key), first)
 
 
-def test_an_invalid_request_does_not_use_its_key_up(ann: Api) -> None:
+def test_an_invalid_request_does_not_use_up_its_key(ann: Api) -> None:
     assert ann.create(key="k", input_data={}).status == 400
     answer = ann.create(key="k")
     assert answer.status == 201
     assert "idempotent-replayed" not in answer.headers
 
 
-def test_a_request_above_the_limit_does_not_use_its_key_up(ann: Api, rows: Rows) -> None:
+def test_a_request_above_the_limit_does_not_use_up_its_key(ann: Api, rows: Rows) -> None:
     tasks = [ann.created() for _ in range(5)]
     assert ann.create(key="k").json["code"] == "active_task_limit"
     assert keys_in(rows) == []
@@ -220,7 +220,7 @@ def test_a_request_above_the_limit_does_not_use_its_key_up(ann: Api, rows: Rows)
     assert "idempotent-replayed" not in answer.headers
 
 
-def test_a_request_that_met_an_outage_does_not_use_its_key_up(ann: Api, fail: Fail) -> None:
+def test_a_request_during_an_outage_does_not_use_up_its_key(ann: Api, fail: Fail) -> None:
     fail("TransactWriteItems", OUTAGE, times=1)
     assert ann.create(key="k").status == 503
     answer = ann.create(key="k")
@@ -228,9 +228,7 @@ def test_a_request_that_met_an_outage_does_not_use_its_key_up(ann: Api, fail: Fa
     assert "idempotent-replayed" not in answer.headers
 
 
-def test_a_task_that_was_stored_though_the_answer_was_lost_is_replayed(
-    ann: Api, rows: Rows, fail: Fail
-) -> None:
+def test_a_task_stored_despite_a_lost_answer_is_replayed(ann: Api, rows: Rows, fail: Fail) -> None:
     fail("TransactWriteItems", OUTAGE, after=True, times=1)
     assert ann.create(key="k").status == 503
     answer = ann.create(key="k")
@@ -238,7 +236,7 @@ def test_a_task_that_was_stored_though_the_answer_was_lost_is_replayed(
     assert counters(rows, ann) == {"active": 1}
 
 
-def test_a_key_of_a_deleted_user_makes_nothing(ann: Api, rows: Rows) -> None:
+def test_a_deleted_users_key_creates_nothing(ann: Api, rows: Rows) -> None:
     from chalicelib.models import User
 
     User(f"user#{ann.user_id}", "user").delete()
@@ -247,5 +245,5 @@ def test_a_key_of_a_deleted_user_makes_nothing(ann: Api, rows: Rows) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/tasks/", "/api/task-types/"])
-def test_reading_has_no_use_for_a_key(ann: Api, path: str) -> None:
+def test_reads_ignore_a_key(ann: Api, path: str) -> None:
     assert ann.get(path, headers={"Idempotency-Key": ""}).status == 200

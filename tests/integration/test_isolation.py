@@ -24,7 +24,7 @@ def anns(ann: Api, bob: Api, lambdas: Lambdas) -> list[str]:
 
 
 def differs(user: Api, method: str, template: str, task_id: str, **kwargs: Any) -> bool:
-    """Tell whether an answer about this task is any other than about one that never was."""
+    """Tell whether the answer differs from the one for a task that never existed."""
     real = user.request(method, template.format(task_id), **kwargs)
     unreal = user.request(method, template.format(NOBODYS), **kwargs)
     assert unreal.status == 404
@@ -47,14 +47,14 @@ def test_a_filtered_list_shows_and_counts_no_other_users_tasks(bob: Api, anns: l
         assert (page["count"], page["results"]) == (0, [])
 
 
-def test_each_user_sees_the_own_tasks_only(ann: Api, bob: Api, anns: list[str]) -> None:
+def test_users_see_only_their_own_tasks(ann: Api, bob: Api, anns: list[str]) -> None:
     own = bob.created()
     assert bob.get("/api/tasks/").json["results"] == [own]
     assert ann.get("/api/tasks/").json["count"] == len(anns)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_another_users_task_is_as_one_that_never_was(
+def test_another_users_task_looks_like_one_that_never_existed(
     bob: Api, anns: list[str], method: str
 ) -> None:
     for task_id in anns:
@@ -79,7 +79,7 @@ def test_another_users_task_cannot_be_cancelled(
     assert (rows(), schedules()) == (before, planned)
 
 
-def test_a_cursor_of_another_user_leads_to_the_own_tasks_only(
+def test_another_users_cursor_leads_only_to_ones_own_tasks(
     ann: Api, bob: Api, lambdas: Lambdas
 ) -> None:
     for _ in range(21):
@@ -90,7 +90,7 @@ def test_a_cursor_of_another_user_leads_to_the_own_tasks_only(
     assert (page["count"], page["results"]) == (0, [])
 
 
-def test_a_key_of_another_user_replays_nothing(ann: Api, bob: Api) -> None:
+def test_another_users_key_replays_nothing(ann: Api, bob: Api) -> None:
     anns = ann.create(key="k", input_data={"values": [4711]})
     same_body = bob.create(key="k", input_data={"values": [4711]})
     assert same_body.status == 201
@@ -98,27 +98,25 @@ def test_a_key_of_another_user_replays_nothing(ann: Api, bob: Api) -> None:
     assert "idempotent-replayed" not in same_body.headers
 
 
-def test_a_key_of_another_user_does_not_excuse_a_past_time(
-    ann: Api, bob: Api, clock: Clock
-) -> None:
+def test_another_users_key_does_not_excuse_a_past_time(ann: Api, bob: Api, clock: Clock) -> None:
     ann.create(key="k", scheduled_at="2026-02-02T12:05")
     clock.advance(minutes=6)
     assert bob.create(key="k", scheduled_at="2026-02-02T12:05").status == 400
 
 
-def test_a_key_of_another_user_with_another_body_is_no_conflict(ann: Api, bob: Api) -> None:
+def test_another_users_key_with_another_body_is_not_a_conflict(ann: Api, bob: Api) -> None:
     ann.create(key="k")
     assert bob.create("countdown", key="k").status == 201
 
 
-def test_another_users_tasks_take_none_of_the_own_slots(ann: Api, bob: Api) -> None:
+def test_another_users_tasks_take_no_slots(ann: Api, bob: Api) -> None:
     for _ in range(5):
         ann.created()
     assert ann.create().status == 429
     assert [bob.create().status for _ in range(6)] == [201] * 5 + [429]
 
 
-def test_a_refusal_at_the_limit_counts_the_own_tasks_only(ann: Api, bob: Api) -> None:
+def test_a_refusal_at_the_limit_counts_only_the_users_own_tasks(ann: Api, bob: Api) -> None:
     for _ in range(5):
         ann.created()
         bob.created()
@@ -137,7 +135,7 @@ def test_a_message_that_pairs_a_user_with_anothers_task_does_nothing(
     assert ann.task(task["id"]) == task
 
 
-def test_every_read_is_of_the_own_rows(bob: Api, anns: list[str], calls: Calls) -> None:
+def test_every_read_is_of_the_users_own_rows(bob: Api, anns: list[str], calls: Calls) -> None:
     calls.clear()
     task_id = bob.created()["id"]
     for path in (f"/api/tasks/{task_id}/", f"/api/tasks/{anns[0]}/", "/api/tasks/"):
@@ -159,7 +157,7 @@ def test_every_read_is_of_the_own_rows(bob: Api, anns: list[str], calls: Calls) 
         ("POST", "/api/tasks/{}/cancel/"),
     ],
 )
-def test_without_a_token_nothing_of_anybody_shows(
+def test_without_a_token_nobodys_data_is_shown(
     api: Api, ann: Api, calls: Calls, method: str, path: str
 ) -> None:
     task = ann.created()

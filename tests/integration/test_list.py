@@ -16,9 +16,9 @@ INVALID_PAGE = {"detail": "Invalid page.", "code": "not_found"}
 
 @pytest.fixture
 def finish(clock: Clock) -> Any:
-    """`finish(ann, 45)`: so many tasks of hers, done, a second apart; their ids, newest first.
+    """`finish(ann, 45)`: this many finished tasks, a second apart; returns their ids, newest first.
 
-    They are stored as the worker leaves them: creating and running them all would take long.
+    They are stored as the worker leaves them, because running them all would take long.
     """
 
     def finish(user: Api, number: int) -> list[str]:
@@ -80,7 +80,7 @@ def test_tasks_are_listed_as_they_are_shown_and_newest_first(ann: Api, clock: Cl
     assert page(ann)["results"] == [newer, older]
 
 
-def test_what_was_created_is_in_the_very_next_list(ann: Api) -> None:
+def test_a_new_task_is_in_the_very_next_list(ann: Api) -> None:
     for number in range(1, 6):
         task = ann.created()
         shown = page(ann)
@@ -97,7 +97,7 @@ def test_a_page_has_20_tasks(ann: Api, finish: Any, number: int, has_next: bool)
 
 @pytest.fixture
 def of_every_status(ann: Api, lambdas: Lambdas, clock: Clock) -> dict[str, list[str]]:
-    """Ann's tasks by status, newest first: two of each that is finished, and of started one."""
+    """Ann's tasks by status, newest first: two of each finished status, and one started."""
     ids: dict[str, list[str]] = {}
 
     def note(status: str, task: dict[str, Any]) -> None:
@@ -138,7 +138,7 @@ def test_the_whole_list_counts_every_status(
         assert (shown["count"], ids_of(shown)) == (9, everything)
 
 
-def test_a_status_that_nobody_is_in_is_an_empty_list(ann: Api) -> None:
+def test_a_status_without_tasks_is_an_empty_list(ann: Api) -> None:
     for status in ("pending", "started", "success", "failure", "cancelled"):
         for query in ("", "&page=1", "&page=last"):
             assert page(ann, f"/api/tasks/?status={status}{query}") == {
@@ -212,7 +212,7 @@ def test_a_walk_through_one_status_repeats_and_skips_nothing(ann: Api, finish: A
     assert walk(ann, second, "previous") == [ids[:20]]
 
 
-def test_a_page_may_be_asked_for_by_its_number(ann: Api, finish: Any) -> None:
+def test_a_page_can_be_requested_by_its_number(ann: Api, finish: Any) -> None:
     ids = finish(ann, 45)
     pages = {"1": ids[:20], "2": ids[20:40], "3": ids[40:], "last": ids[40:], "%203%20": ids[40:]}
     assert {name: ids_of(page(ann, f"/api/tasks/?page={name}")) for name in pages} == pages
@@ -222,7 +222,7 @@ def test_a_page_may_be_asked_for_by_its_number(ann: Api, finish: Any) -> None:
     assert filtered == pages
 
 
-def test_links_lead_on_from_a_page_asked_for_by_its_number(ann: Api, finish: Any) -> None:
+def test_links_lead_on_from_a_page_requested_by_its_number(ann: Api, finish: Any) -> None:
     ids = finish(ann, 65)
     for number in ("2", "3"):
         shown = page(ann, f"/api/tasks/?page={number}")
@@ -232,7 +232,7 @@ def test_links_lead_on_from_a_page_asked_for_by_its_number(ann: Api, finish: Any
         assert around == [ids[max(start - 20, 0) : start], ids[start + 20 : start + 40]]
 
 
-def test_a_page_that_is_not_there_is_invalid(ann: Api, finish: Any) -> None:
+def test_a_missing_page_is_invalid(ann: Api, finish: Any) -> None:
     finish(ann, 21)
     numbers = ["0", "-1", "abc", "1.0", "3", "9" * 20, "9" * 5000, "Last", "%00", "1e0", "None"]
     for number in numbers:
@@ -313,7 +313,7 @@ def test_a_cursor_that_was_tampered_with_is_an_invalid_page(
     assert calls[before:] == []
 
 
-def test_a_cursor_is_taken_only_as_it_was_given(ann: Api, finish: Any) -> None:
+def test_a_cursor_is_accepted_only_unchanged(ann: Api, finish: Any) -> None:
     finish(ann, 21)
     good = cursor_of(page(ann)["next"])
     for cursor in (f"{good}!!!!", f"{good}%3D", f"{good}%20", f"C{good[1:]}", f"_{good[1:]}"):
@@ -366,14 +366,14 @@ COSTS = {
 
 
 @pytest.mark.parametrize("number", [1, 61])
-def test_a_list_costs_the_same_however_many_tasks_there_are(
+def test_a_list_costs_the_same_for_any_number_of_tasks(
     ann: Api, finish: Any, cost: Any, number: int
 ) -> None:
     finish(ann, number)
     assert {query: cost(query) for query in COSTS} == COSTS
 
 
-def test_a_page_further_on_costs_two_calls(ann: Api, finish: Any, cost: Any) -> None:
+def test_a_later_page_costs_two_calls(ann: Api, finish: Any, cost: Any) -> None:
     finish(ann, 61)
     assert [cost(f"?page={number}") for number in (2, 3, 4)] == [["GetItem", "Query"]] * 3
     second = page(ann, page(ann)["next"])
@@ -413,7 +413,7 @@ def test_the_filter_reads_the_index_of_the_status(ann: Api, calls: Calls) -> Non
     assert {query["IndexName"] for query in calls.of("Query")} == {"by_status"}
 
 
-def test_a_task_that_is_taken_up_during_the_read_is_listed_once(
+def test_a_task_claimed_during_the_read_is_listed_once(
     ann: Api, lambdas: Lambdas, calls: Calls
 ) -> None:
     ann.created("countdown")
@@ -429,13 +429,13 @@ def test_a_task_that_is_taken_up_during_the_read_is_listed_once(
     assert page(ann, "/api/tasks/?status=started")["count"] == 1
 
 
-def test_a_head_of_a_list_has_no_body(ann: Api) -> None:
+def test_a_head_request_for_a_list_gets_no_body(ann: Api) -> None:
     ann.created()
     answer = ann.request("HEAD", "/api/tasks/")
     assert (answer.status, answer.text) == (200, "")
 
 
-def test_the_list_of_a_user_who_was_deleted_is_not_found(ann: Api) -> None:
+def test_a_deleted_users_list_is_not_found(ann: Api) -> None:
     User(f"user#{ann.user_id}", "user").delete()
     for query in ("", "?page=2", "?page=last", "?status=success"):
         assert ann.get(f"/api/tasks/{query}").json["code"] == "user_not_found"

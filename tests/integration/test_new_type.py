@@ -1,4 +1,4 @@
-"""A new task type is one new file; no other is edited."""
+"""A new task type is one new file and edits no other."""
 
 import re
 import sys
@@ -33,7 +33,7 @@ def repeat(given: Input, run: Run) -> str:
 
 @contextmanager
 def added(name: str, code: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have a file more among the task types."""
+    """Add a file to the task types."""
     (folder / f"{name}.py").write_text(code)
     monkeypatch.setattr(task_types, "__path__", [*task_types.__path__, str(folder)])
     task_types.discover()
@@ -50,7 +50,7 @@ def _repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.ru.md"])
-def test_the_readmes_example_does_what_it_says(
+def test_the_example_in_the_readme_works(
     readme: str,
     ann: Api,
     lambdas: Lambdas,
@@ -92,5 +92,5 @@ def test_a_new_type_is_listed_with_its_schema(api: Api) -> None:
     assert '"maximum":10' in listed.text
 
 
-def test_openapi_knows_a_new_type(api: Api) -> None:
+def test_the_openapi_document_includes_a_new_type(api: Api) -> None:
     assert '"repeat"' in api.get("/api/openapi.json").text

@@ -1,4 +1,4 @@
-"""`scheduled_at`: which times are taken, and what makes the task start at its time."""
+"""`scheduled_at`: which times are accepted, and how the task starts at its time."""
 
 import json
 from datetime import timedelta
@@ -24,7 +24,7 @@ TWO_TIMES = "The request says two different times."
 
 
 def taken(user: Api, scheduled_at: object) -> str:
-    """Create a task for a time, cancel it, and return the time that it was for."""
+    """Create a task for a time, cancel it, and return its scheduled time."""
     task = user.created(scheduled_at=scheduled_at)
     user.post(f"/api/tasks/{task['id']}/cancel/")
     shown: str = task["scheduled_at"]
@@ -32,7 +32,7 @@ def taken(user: Api, scheduled_at: object) -> str:
 
 
 def reasons(user: Api, scheduled_at: object) -> list[str]:
-    """Create a task for a time that must be refused, and return why it was."""
+    """Create a task for a time that must be refused, and return the reason."""
     answer = user.create(scheduled_at=scheduled_at)
     assert answer.status == 400, (scheduled_at, answer.text)
     assert list(answer.json) == ["scheduled_at"]
@@ -74,7 +74,7 @@ def test_a_time_with_an_offset_is_converted(ann: Api) -> None:
 
 
 @pytest.mark.parametrize("time", ["2026-2-3 9:05", "2026-02-03 09:05 +03:00", "2026-2-3T9:5:00Z"])
-def test_what_django_rest_framework_reads_beyond_iso_8601_is_read(ann: Api, time: str) -> None:
+def test_times_that_only_django_rest_framework_accepts_are_accepted(ann: Api, time: str) -> None:
     assert ann.create(scheduled_at=time).status == 201
 
 
@@ -97,11 +97,11 @@ def test_a_fraction_of_a_second_is_rounded_up(ann: Api) -> None:
     ],
     ids=["beyond microseconds", "in the offset"],
 )
-def test_a_fraction_that_hides_is_rounded_up_too(ann: Api, time: str, shown: str) -> None:
+def test_a_hidden_fraction_is_rounded_up_too(ann: Api, time: str, shown: str) -> None:
     assert taken(ann, time) == shown
 
 
-def test_null_is_at_once(ann: Api, lambdas: Lambdas) -> None:
+def test_null_means_at_once(ann: Api, lambdas: Lambdas) -> None:
     task = ann.created(scheduled_at=None)
     assert task["scheduled_at"] is None
     lambdas.work_off()
@@ -138,7 +138,7 @@ NO_TIMES: list[object] = [
 ]
 
 
-def test_what_is_no_time_is_refused(ann: Api) -> None:
+def test_a_value_that_is_not_a_time_is_refused(ann: Api) -> None:
     for time in NO_TIMES:
         assert reasons(ann, time) == [NO_TIME]
 
@@ -148,7 +148,7 @@ def test_a_time_in_the_past_is_refused(ann: Api) -> None:
         assert reasons(ann, time) == [PAST]
 
 
-def test_this_very_moment_is_not_past(ann: Api) -> None:
+def test_the_present_moment_is_not_past(ann: Api) -> None:
     assert taken(ann, "2026-02-02T12:00:00") == "2026-02-02T12:00:00+03:00"
 
 
@@ -161,7 +161,7 @@ def test_a_time_more_than_365_days_ahead_is_refused(ann: Api) -> None:
         assert reasons(ann, time) == [TOO_FAR]
 
 
-def test_a_time_beyond_what_there_is_is_refused(ann: Api) -> None:
+def test_a_time_beyond_the_calendar_is_refused(ann: Api) -> None:
     for time in (
         "9999-12-31T23:59:59-10:00",
         "0001-01-01T00:00:00",
@@ -176,7 +176,7 @@ def test_a_refused_time_leaves_nothing_behind(ann: Api, calls: Calls) -> None:
     assert calls == []
 
 
-def test_older_clients_have_the_time_in_their_input(ann: Api, calls: Calls) -> None:
+def test_older_clients_send_the_time_in_the_input(ann: Api, calls: Calls) -> None:
     input_data = {"a": 1, "b": 2, "scheduled_at": "2026-02-20 15:30:00"}
     task = ann.created(input_data=input_data)
     assert task["scheduled_at"] == "2026-02-20T15:30:00+03:00"
@@ -193,13 +193,13 @@ def test_a_task_with_the_time_in_its_input_runs(ann: Api, lambdas: Lambdas, cloc
 
 
 @pytest.mark.parametrize("inner", ["2026-02-20 15:30:00", "2026-02-20T12:30:00Z"])
-def test_the_same_time_in_both_places_is_taken(ann: Api, inner: str) -> None:
+def test_the_same_time_in_both_places_is_accepted(ann: Api, inner: str) -> None:
     input_data = {"values": [1], "scheduled_at": inner}
     task = ann.created(input_data=input_data, scheduled_at="2026-02-20T15:30:00+03:00")
     assert task["scheduled_at"] == "2026-02-20T15:30:00+03:00"
 
 
-def test_null_in_both_places_is_at_once(ann: Api) -> None:
+def test_null_in_both_places_means_at_once(ann: Api) -> None:
     task = ann.created(input_data={"values": [1], "scheduled_at": None}, scheduled_at=None)
     assert task["scheduled_at"] is None
 
@@ -215,14 +215,14 @@ DIFFERENT: list[tuple[object, object, str]] = [
 ]
 
 
-def test_two_places_that_differ_are_refused(ann: Api, calls: Calls) -> None:
+def test_different_times_in_the_two_places_are_refused(ann: Api, calls: Calls) -> None:
     for outer, inner, reason in DIFFERENT:
         answer = ann.create(input_data={"values": [1], "scheduled_at": inner}, scheduled_at=outer)
         assert (answer.status, answer.json) == (400, {"scheduled_at": [reason]})
     assert calls == []
 
 
-def test_a_one_shot_is_created_with_all_it_needs(ann: Api, calls: Calls) -> None:
+def test_a_one_time_schedule_is_created_with_all_it_needs(ann: Api, calls: Calls) -> None:
     task = ann.created(scheduled_at="2026-02-20 15:30:00")
     (schedule,) = calls.of("CreateSchedule")
     assert {name: value for name, value in schedule.items() if name != "ClientToken"} == {
@@ -241,7 +241,7 @@ def test_a_one_shot_is_created_with_all_it_needs(ann: Api, calls: Calls) -> None
     }
 
 
-def test_a_one_shot_sends_the_same_message_as_the_queue(ann: Api, calls: Calls) -> None:
+def test_a_one_time_schedule_sends_the_same_message_as_the_queue(ann: Api, calls: Calls) -> None:
     ann.created(scheduled_at="2026-02-02T12:05")
     (schedule,), (message,) = calls.of("CreateSchedule"), calls.of("SendMessage")
     assert schedule["Target"]["Input"] == message["MessageBody"]
@@ -260,7 +260,7 @@ def test_a_one_shot_sends_the_same_message_as_the_queue(ann: Api, calls: Calls) 
         (901, None, "12:14:01"),
     ],
 )
-def test_how_far_ahead_a_task_is_says_how_it_gets_its_message(
+def test_the_time_until_a_task_decides_how_its_message_is_sent(
     ann: Api, calls: Calls, seconds: int, delay: int | None, at: str | None
 ) -> None:
     ann.created(scheduled_at=in_moscow(seconds=seconds))
@@ -294,7 +294,7 @@ def test_a_task_starts_at_its_time_and_not_before(
 
 
 @pytest.mark.parametrize("minutes", [5, 60])
-def test_a_one_shot_that_is_there_already_is_as_good(
+def test_a_one_time_schedule_that_exists_is_enough(
     ann: Api, lambdas: Lambdas, calls: Calls, clock: Clock, fail: Fail, minutes: int
 ) -> None:
     fail("CreateSchedule", refusal("ConflictException"))
@@ -305,7 +305,7 @@ def test_a_one_shot_that_is_there_already_is_as_good(
     assert set(calls.operations) == {"Query"}
 
 
-def test_a_near_time_that_passes_on_the_way_needs_no_one_shot(
+def test_a_near_time_that_passes_on_the_way_needs_no_schedule(
     ann: Api, lambdas: Lambdas, calls: Calls, clock: Clock, fail: Fail
 ) -> None:
     fail("CreateSchedule", refusal("ValidationException"))
@@ -326,7 +326,7 @@ def test_a_near_time_that_passes_on_the_way_needs_no_one_shot(
     ],
     ids=["outage", "throttled", "no group", "invalid"],
 )
-def test_a_one_shot_that_could_not_be_created_is_created_by_the_sweeper(
+def test_the_sweeper_creates_a_schedule_that_could_not_be_created(
     ann: Api, lambdas: Lambdas, schedules: Any, clock: Clock, fail: Fail, error: ClientError
 ) -> None:
     fail("CreateSchedule", error, times=1)
@@ -337,7 +337,7 @@ def test_a_one_shot_that_could_not_be_created_is_created_by_the_sweeper(
     assert schedules() == [f"task-{task['id']}"]
 
 
-def test_a_one_shot_whose_answer_was_lost_is_there_once(
+def test_a_schedule_whose_answer_was_lost_exists_once(
     ann: Api, lambdas: Lambdas, schedules: Any, clock: Clock, fail: Fail
 ) -> None:
     fail("CreateSchedule", OUTAGE, after=True, times=1)

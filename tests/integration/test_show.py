@@ -82,7 +82,7 @@ def test_the_path_without_its_slash_shows_the_task_as_well(ann: Api) -> None:
     assert ann.get(path(task).rstrip("/")).text == ann.get(path(task)).text
 
 
-def test_what_is_no_task_of_the_users_is_not_found(ann: Api, bob: Api) -> None:
+def test_a_task_that_the_user_does_not_have_is_not_found(ann: Api, bob: Api) -> None:
     own, bobs = ann.created()["id"], bob.created()["id"]
     nobodys = [NOBODYS, own[:-1], own + "0", own.replace("-", ""), f"{{{own}}}", f"urn:uuid:{own}"]
     malformed = ["x", "1", "%00", "%F0%9F%98%80", "a" * 2000, f"{own}%20", f"task%23{own}", "*"]
@@ -120,7 +120,7 @@ def test_progress_changes_the_etag(ann: Api, lambdas: Lambdas, clock: Clock) -> 
     "header",
     ["{tag}", "W/{tag}", "*", '"other", {tag}', '"other",W/{tag} , "more"', " {tag} "],
 )
-def test_a_task_that_is_as_the_client_has_it_is_not_sent_again(ann: Api, header: str) -> None:
+def test_a_task_that_the_client_already_has_is_not_sent_again(ann: Api, header: str) -> None:
     task = ann.created()
     tag = tag_of(ann, task)
     answer = ann.get(path(task), headers={"If-None-Match": header.format(tag=tag)})
@@ -130,7 +130,7 @@ def test_a_task_that_is_as_the_client_has_it_is_not_sent_again(ann: Api, header:
 
 
 @pytest.mark.parametrize("header", ['"other"', "", 'W/"other"', "{bare}", '"*"'])
-def test_a_task_that_is_not_as_the_client_has_it_is_sent(ann: Api, header: str) -> None:
+def test_a_task_that_the_client_has_differently_is_sent(ann: Api, header: str) -> None:
     task = ann.created()
     bare = tag_of(ann, task).strip('"')
     answer = ann.get(path(task), headers={"If-None-Match": header.format(bare=bare)})
@@ -145,7 +145,7 @@ def test_a_task_that_has_changed_is_sent(ann: Api, lambdas: Lambdas) -> None:
     assert (answer.status, answer.json["status"]) == (200, "success")
 
 
-def test_a_star_does_not_match_what_is_not_there(ann: Api) -> None:
+def test_a_star_does_not_match_a_missing_task(ann: Api) -> None:
     assert ann.get(f"/api/tasks/{NOBODYS}/", headers={"If-None-Match": "*"}).status == 404
 
 
@@ -156,14 +156,14 @@ def test_a_head_has_the_same_headers_and_no_body(ann: Api) -> None:
     assert answer.headers["etag"] == tag_of(ann, task)
 
 
-def test_a_pending_task_is_worth_a_look_in_a_second(ann: Api, clock: Clock) -> None:
+def test_clients_should_look_at_a_pending_task_in_a_second(ann: Api, clock: Clock) -> None:
     task = ann.created()
     assert hint(ann, task) == "1"
     clock.advance(minutes=5)
     assert hint(ann, task) == "1"
 
 
-def test_a_scheduled_task_is_worth_a_look_at_its_time(ann: Api, clock: Clock) -> None:
+def test_clients_should_look_at_a_scheduled_task_at_its_time(ann: Api, clock: Clock) -> None:
     task = ann.created(scheduled_at="2026-02-02T12:10")
     assert hint(ann, task) == "600"
     clock.advance(seconds=589.5)
@@ -172,7 +172,9 @@ def test_a_scheduled_task_is_worth_a_look_at_its_time(ann: Api, clock: Clock) ->
     assert hint(ann, task) == "1"
 
 
-def test_a_countdown_is_worth_a_look_at_its_end(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
+def test_clients_should_look_at_a_countdown_at_its_end(
+    ann: Api, lambdas: Lambdas, clock: Clock
+) -> None:
     task = ann.created("countdown", input_data={"seconds": 600})
     lambdas.work_off()
     assert hint(ann, task) == "600"
@@ -180,7 +182,7 @@ def test_a_countdown_is_worth_a_look_at_its_end(ann: Api, lambdas: Lambdas, cloc
     assert hint(ann, task) == "1"
 
 
-def test_a_running_task_is_worth_a_look_in_a_second(
+def test_clients_should_look_at_a_running_task_in_a_second(
     ann: Api, lambdas: Lambdas, clock: Clock
 ) -> None:
     from chalicelib.models import Task
@@ -192,7 +194,7 @@ def test_a_running_task_is_worth_a_look_in_a_second(
     assert hint(ann, task) == "1"
 
 
-def test_an_ended_task_is_worth_no_look(ann: Api, lambdas: Lambdas) -> None:
+def test_clients_need_not_look_at_an_ended_task_again(ann: Api, lambdas: Lambdas) -> None:
     finished, cancelled = ann.created(), ann.created(scheduled_at="2026-02-02T12:10")
     lambdas.work_off()
     ann.post(f"{path(cancelled)}cancel/")

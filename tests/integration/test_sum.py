@@ -1,4 +1,4 @@
-"""The task type `sum`: not a digit is lost, from the request to the result."""
+"""The task type `sum` keeps every digit, from the request to the result."""
 
 import json
 from decimal import Decimal
@@ -19,7 +19,7 @@ UNKNOWN = "Unknown field."
 
 
 def create(api: Api, input_data: str) -> Answer:
-    """Create a sum from JSON text, which carries numbers that Python's floats do not."""
+    """Create a sum from JSON text, which can hold numbers that a Python float cannot."""
     raw = f'{{"task_type": "sum", "input_data": {input_data}}}'.encode()
     return api.post("/api/tasks/", raw=raw, headers=JSON)
 
@@ -105,7 +105,7 @@ def test_numbers_of_more_than_4000_digits_are_refused(ann: Api, rows: Rows, numb
 
 
 @pytest.mark.parametrize("exponent", ["1e99999999999999999999", "-1e-99999999999999999999"])
-def test_an_exponent_that_nothing_can_read_is_refused(ann: Api, exponent: str) -> None:
+def test_an_unreadable_exponent_is_refused(ann: Api, exponent: str) -> None:
     assert create(ann, f'{{"values": [{exponent}]}}').status == 400
 
 
@@ -121,7 +121,7 @@ def test_a_thousand_values_are_added(ann: Api, lambdas: Lambdas) -> None:
         (1001, "Ensure this field has no more than 1000 elements."),
     ],
 )
-def test_none_and_more_than_a_thousand_values_are_refused(
+def test_no_values_and_more_than_a_thousand_are_refused(
     ann: Api, rows: Rows, count: int, reason: str
 ) -> None:
     before = rows()
@@ -180,7 +180,9 @@ def test_every_fault_of_the_input_is_named(
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "01", "1.", ".5", "+1", "0x1"])
-def test_what_is_no_json_number_is_a_parse_error(ann: Api, calls: Calls, number: str) -> None:
+def test_a_number_that_json_does_not_have_is_a_parse_error(
+    ann: Api, calls: Calls, number: str
+) -> None:
     answer = create(ann, f'{{"values": [{number}]}}')
     assert answer.status == 400
     assert answer.json["detail"].startswith("JSON parse error - ")

@@ -1,4 +1,4 @@
-"""What was lost is found again, and what is well is left alone."""
+"""The sweeper finds lost tasks again and leaves healthy ones alone."""
 
 import json
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def ahead(clock: Clock, **parts: float) -> str:
 
 
 def lost(api: Api, fail: Fail, **fields: Any) -> dict[str, Any]:
-    """Create a task that is stored, but its message never sent."""
+    """Create a task that is stored but whose message is never sent."""
     fail("SendMessage", OUTAGE, times=1)
     return api.created(**fields)
 
@@ -70,7 +70,7 @@ def test_a_task_whose_api_lambda_died_before_the_send_is_sent(
     assert task["status"] == "success"
 
 
-def test_a_scheduled_task_without_a_one_shot_gets_one_within_2_minutes(
+def test_a_scheduled_task_without_a_schedule_gets_one_within_2_minutes(
     ann: Api, lambdas: Lambdas, clock: Clock, fail: Fail, schedules: Schedules
 ) -> None:
     fail("CreateSchedule", OUTAGE, times=1)
@@ -81,7 +81,7 @@ def test_a_scheduled_task_without_a_one_shot_gets_one_within_2_minutes(
     assert lambdas.sent() == []
 
 
-def test_a_task_due_soon_gets_its_delayed_message_and_one_shot_within_2_minutes(
+def test_a_task_due_soon_gets_its_message_and_schedule_within_2_minutes(
     ann: Api, lambdas: Lambdas, clock: Clock, fail: Fail, schedules: Schedules
 ) -> None:
     task = lost(ann, fail, scheduled_at=ahead(clock, minutes=10))
@@ -93,7 +93,7 @@ def test_a_task_due_soon_gets_its_delayed_message_and_one_shot_within_2_minutes(
 
 
 @pytest.mark.parametrize("in_advance", [{"minutes": 10}, {"days": 1}], ids=["soon", "tomorrow"])
-def test_a_scheduled_task_that_nobody_took_up_is_sent_within_2_minutes_of_its_time(
+def test_a_scheduled_task_that_nobody_claimed_is_sent_within_2_minutes_of_its_time(
     ann: Api, lambdas: Lambdas, clock: Clock, in_advance: dict[str, int]
 ) -> None:
     task = ann.created(scheduled_at=ahead(clock, **in_advance))
@@ -127,7 +127,7 @@ def test_a_task_that_was_sent_again_is_left_alone_for_15_minutes(
     assert bodies(lambdas.sent()) == [message(ann, task)]
 
 
-def test_a_dead_workers_task_is_taken_up_again(
+def test_a_dead_workers_task_is_claimed_again(
     ann: Api, lambdas: Lambdas, clock: Clock, rows: Rows, fail: Fail
 ) -> None:
     task = ann.created()
@@ -189,7 +189,7 @@ def test_a_finished_task_is_no_longer_watched(ann: Api, lambdas: Lambdas, rows: 
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["still there", "gone"])
-def test_the_one_shot_of_a_cancelled_task_is_deleted_if_it_was_not(
+def test_the_sweeper_deletes_the_schedule_of_a_cancelled_task(
     ann: Api, clock: Clock, rows: Rows, fail: Fail, schedules: Schedules, after: bool
 ) -> None:
     task = ann.created(scheduled_at=ahead(clock, days=1))
@@ -202,7 +202,7 @@ def test_the_one_shot_of_a_cancelled_task_is_deleted_if_it_was_not(
     assert ann.task(task["id"])["status"] == "cancelled"
 
 
-def test_a_cancelled_task_whose_one_shot_is_gone_is_not_watched(
+def test_a_cancelled_task_whose_schedule_is_gone_is_not_watched(
     ann: Api, clock: Clock, rows: Rows
 ) -> None:
     scheduled = ann.created(scheduled_at=ahead(clock, days=1))
@@ -244,7 +244,7 @@ def test_a_user_without_tasks_whose_slots_leaked_gets_them_back(
     assert ann.create().status == 201
 
 
-def test_a_counter_is_checked_every_10_minutes_as_long_as_there_are_tasks(
+def test_a_counter_is_checked_every_10_minutes_while_there_are_tasks(
     ann: Api, clock: Clock, rows: Rows
 ) -> None:
     ann.created(scheduled_at=ahead(clock, days=1))
@@ -316,7 +316,7 @@ def test_a_row_that_fails_does_not_stop_the_others(
     assert sorted(named) == sorted(task["id"] for task in tasks)
 
 
-def test_an_entry_of_the_index_that_lags_behind_does_nothing(
+def test_a_stale_index_entry_does_nothing(
     ann: Api, lambdas: Lambdas, clock: Clock, rows: Rows, fail: Fail, calls: Calls
 ) -> None:
     task = lost(ann, fail)
@@ -327,7 +327,7 @@ def test_an_entry_of_the_index_that_lags_behind_does_nothing(
     assert counters(rows, ann) == {"success": 1}
 
 
-def test_an_entry_that_another_sweep_dealt_with_does_nothing(
+def test_an_entry_that_another_sweep_handled_does_nothing(
     ann: Api, lambdas: Lambdas, clock: Clock, fail: Fail, calls: Calls
 ) -> None:
     lost(ann, fail)
@@ -382,10 +382,10 @@ def test_a_sweep_never_scans(ann: Api, bob: Api, clock: Clock, fail: Fail, calls
     assert "Scan" not in calls.operations
 
 
-def test_a_counter_that_blocks_its_user_for_nothing_is_repaired_after_the_refusal(
+def test_a_counter_that_blocks_its_user_wrongly_is_repaired_after_the_refusal(
     ann: Api, lambdas: Lambdas, clock: Clock, rows: Rows
 ) -> None:
-    # Nothing is active, so the sweeper has no reason of its own to look at her.
+    # Nothing is active, so the sweeper has no reason to look at her.
     store_active(ann, 5)
     assert ann.create().status == 429
     clock.advance(minutes=1)

@@ -29,7 +29,7 @@ def pair(api: Api) -> dict[str, str]:
 
 @pytest.fixture
 def rotate(aws: None) -> Callable[..., None]:
-    """`rotate("k2", k1=..., k2=...)`: store these keys, with the first as the current one."""
+    """`rotate("k2", k1=..., k2=...)`: store these keys, the first is the current one."""
     secrets = boto3.client("secretsmanager", region_name=cloud.REGION)
 
     def rotate(current: str, **keys: str) -> None:
@@ -59,7 +59,7 @@ def claims(token: str) -> dict[str, Any]:
 def forge(
     token: str, key: str = K1, algorithm: str = "HS256", kid: Any = "k1", **changes: Any
 ) -> str:
-    """Sign a token's claims anew; a claim that is changed to None is left out."""
+    """Sign a token's claims anew; a claim changed to None is left out."""
     body = jwt.decode(token, options={"verify_signature": False}) | changes
     body = {name: value for name, value in body.items() if value is not None}
     return jwt.encode(body, key, algorithm, headers={"kid": kid} if kid else None)
@@ -120,7 +120,7 @@ def test_a_token_has_the_claims_of_simplejwt(
     assert len(said["jti"]) == 32
 
 
-def test_the_user_id_of_a_token_is_the_string_that_registering_gave(api: Api) -> None:
+def test_the_user_id_in_a_token_is_the_one_from_the_registration(api: Api) -> None:
     user_id = api.post("/api/register/", USER).json["id"]
     tokens = api.post("/api/token/", USER).json
     assert claims(tokens["access"])["user_id"] == user_id
@@ -175,7 +175,7 @@ def test_refreshing_gives_a_new_pair_for_the_same_user(api: Api, pair: dict[str,
     assert claims(answer.json["access"])["user_id"] == claims(pair["access"])["user_id"]
 
 
-def test_a_refresh_token_is_good_for_one_refresh(api: Api, pair: dict[str, str]) -> None:
+def test_a_refresh_token_works_once(api: Api, pair: dict[str, str]) -> None:
     rotated = refresh(api, pair["refresh"]).json
     assert_refused(refresh(api, pair["refresh"]), "Token is blacklisted")
     assert refresh(api, rotated["refresh"]).status == 200
@@ -195,7 +195,7 @@ def test_refreshing_leaves_the_access_token_alone(api: Api, pair: dict[str, str]
     assert use(api, pair["access"]).status == 200
 
 
-def test_who_signs_out_can_not_refresh_any_more(api: Api, pair: dict[str, str]) -> None:
+def test_a_user_who_signed_out_cannot_refresh(api: Api, pair: dict[str, str]) -> None:
     answer = sign_out(api, pair["refresh"])
     assert (answer.status, answer.json) == (200, {})
     assert_refused(refresh(api, pair["refresh"]), "Token is blacklisted")
@@ -218,7 +218,7 @@ def test_a_token_of_either_type_can_be_verified(api: Api, pair: dict[str, str]) 
         assert (answer.status, answer.json) == (200, {})
 
 
-def test_verifying_does_not_use_a_token_up(api: Api, pair: dict[str, str]) -> None:
+def test_verifying_does_not_use_up_a_token(api: Api, pair: dict[str, str]) -> None:
     verify(api, pair["refresh"])
     assert refresh(api, pair["refresh"]).status == 200
 
@@ -257,7 +257,7 @@ def test_a_refresh_token_is_of_the_wrong_type_for_the_task_routes(
         ("/api/token/blacklist/", "refresh"),
     ],
 )
-def test_a_token_that_is_missing_or_no_text_is_a_400(api: Api, path: str, field: str) -> None:
+def test_a_token_that_is_missing_or_not_text_is_a_400(api: Api, path: str, field: str) -> None:
     for body, reason in [
         ({}, "This field is required."),
         ({field: ""}, "This field may not be blank."),
@@ -328,9 +328,7 @@ def test_a_token_forged_with_the_true_key_would_be_accepted(api: Api, pair: dict
     assert use(api, forge(pair["access"], jti="another")).status == 200
 
 
-def test_a_token_for_a_user_who_is_not_there_creates_nothing(
-    api: Api, pair: dict[str, str]
-) -> None:
+def test_a_token_for_a_missing_user_creates_nothing(api: Api, pair: dict[str, str]) -> None:
     api.token = forge(pair["access"], user_id="nobody")
     answer = api.create()
     assert answer.status == 401
@@ -347,7 +345,7 @@ def test_a_token_for_a_user_who_is_not_there_creates_nothing(
         ("/api/token/verify/", "token", "access", []),
     ],
 )
-def test_a_token_route_makes_one_call_of_aws_at_most(
+def test_a_token_route_makes_at_most_one_aws_call(
     api: Api,
     pair: dict[str, str],
     calls: Calls,
@@ -361,7 +359,7 @@ def test_a_token_route_makes_one_call_of_aws_at_most(
     assert calls.operations == operations
 
 
-def test_a_refused_token_costs_no_call_of_aws(api: Api, pair: dict[str, str], calls: Calls) -> None:
+def test_a_refused_token_costs_no_aws_call(api: Api, pair: dict[str, str], calls: Calls) -> None:
     calls.clear()
     use(api, forge(pair["access"], key=K2))
     refresh(api, pair["access"])
@@ -372,12 +370,13 @@ def test_the_keys_are_read_once_and_not_for_each_request(
     api: Api, pair: dict[str, str], calls: Calls
 ) -> None:
     new_process()
+    calls.clear()
     for _ in range(3):
         assert use(api, pair["access"]).status == 200
     assert calls.operations.count("GetSecretValue") == 1
 
 
-def test_unknown_key_ids_make_the_keys_be_read_once_a_minute_at_most(
+def test_unknown_key_ids_reload_the_keys_at_most_once_per_minute(
     api: Api, pair: dict[str, str], calls: Calls, clock: Clock
 ) -> None:
     clock.advance(minutes=1, seconds=1)
@@ -409,7 +408,7 @@ def test_new_tokens_carry_the_new_key(
     assert use(api, rotated["access"]).status == 200
 
 
-def test_a_process_that_runs_accepts_a_key_that_is_newer_than_it(
+def test_a_running_process_accepts_a_newer_key(
     api: Api, pair: dict[str, str], rotate: Callable[..., None], clock: Clock
 ) -> None:
     clock.advance(minutes=2)
@@ -418,7 +417,7 @@ def test_a_process_that_runs_accepts_a_key_that_is_newer_than_it(
     assert use(api, pair["access"]).status == 200
 
 
-def test_a_process_that_runs_signs_with_the_new_key_within_the_hour(
+def test_a_running_process_signs_with_the_new_key_within_the_hour(
     api: Api, pair: dict[str, str], rotate: Callable[..., None], clock: Clock
 ) -> None:
     rotate("k2", k1=K1, k2=K2)
@@ -427,7 +426,7 @@ def test_a_process_that_runs_signs_with_the_new_key_within_the_hour(
     assert jwt.get_unverified_header(token)["kid"] == "k2"
 
 
-def test_a_key_that_was_taken_away_opens_nothing_any_more(
+def test_a_removed_key_opens_nothing(
     api: Api, pair: dict[str, str], rotate: Callable[..., None]
 ) -> None:
     rotate("k2", k2=K2)
@@ -436,7 +435,7 @@ def test_a_key_that_was_taken_away_opens_nothing_any_more(
     assert_refused(refresh(api, pair["refresh"]))
 
 
-def test_a_process_that_runs_forgets_a_key_that_was_taken_away_within_the_hour(
+def test_a_running_process_forgets_a_removed_key_within_the_hour(
     api: Api, pair: dict[str, str], rotate: Callable[..., None], clock: Clock
 ) -> None:
     rotate("k2", k2=K2)

@@ -1,4 +1,4 @@
-"""One message to its end, whatever happens on the way."""
+"""The worker handles each message to its end, whatever fails on the way."""
 
 import json
 from collections.abc import Callable
@@ -121,7 +121,7 @@ def test_two_messages_of_one_task_in_a_batch_run_it_once(
     assert counters(rows, ann) == {"success": 1}
 
 
-def test_a_message_of_an_unknown_task_is_acknowledged_and_makes_none(
+def test_a_message_for_an_unknown_task_is_acknowledged_and_creates_none(
     ann: Api, lambdas: Lambdas, calls: Calls, rows: Rows
 ) -> None:
     before = rows()
@@ -158,7 +158,9 @@ def test_an_early_message_is_handed_back_with_the_rest_of_its_delay(
     assert rows() == before
 
 
-def test_a_scheduled_task_runs_at_its_very_moment(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
+def test_a_scheduled_task_runs_exactly_at_its_time(
+    ann: Api, lambdas: Lambdas, clock: Clock
+) -> None:
     due = clock.now + timedelta(hours=1)
     task = ann.created(scheduled_at=due.isoformat())
     clock.move_to(due)
@@ -167,7 +169,7 @@ def test_a_scheduled_task_runs_at_its_very_moment(ann: Api, lambdas: Lambdas, cl
     assert ann.task(task["id"])["started_at"] == shown(due)
 
 
-def test_nobody_takes_a_task_up_that_a_worker_has(
+def test_nobody_claims_a_task_that_a_worker_has(
     ann: Api, lambdas: Lambdas, clock: Clock, rows: Rows, define: Define, probe: Any
 ) -> None:
     task = probe()
@@ -187,7 +189,7 @@ def test_nobody_takes_a_task_up_that_a_worker_has(
     assert ann.task(task["id"])["attempts"] == 1
 
 
-def test_a_task_whose_worker_died_is_taken_up_after_its_lease(
+def test_a_task_whose_worker_died_is_claimed_after_its_lease(
     ann: Api, lambdas: Lambdas, clock: Clock, rows: Rows, define: Define, probe: Any
 ) -> None:
     task = probe()
@@ -306,7 +308,7 @@ INVALID = {"code": "invalid_input", "detail": "The task type could not process t
         (InvalidOperation("a secret"), INVALID),
     ],
 )
-def test_an_inputs_fault_ends_in_failure_at_once(
+def test_a_fault_of_the_input_ends_in_failure_at_once(
     ann: Api,
     lambdas: Lambdas,
     clock: Clock,
@@ -339,7 +341,7 @@ def test_a_task_whose_type_is_gone_ends_in_failure(ann: Api, lambdas: Lambdas, p
     assert (ended["status"], ended["error"]["code"]) == ("failure", "unknown_task_type")
 
 
-def test_a_task_whose_type_no_longer_takes_its_input_ends_in_failure(
+def test_a_task_whose_type_no_longer_accepts_its_input_ends_in_failure(
     ann: Api, lambdas: Lambdas, probe: Any
 ) -> None:
     task = probe()
@@ -350,7 +352,7 @@ def test_a_task_whose_type_no_longer_takes_its_input_ends_in_failure(
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("odd"), KeyError("k"), refusal("Throttling")])
-def test_a_dependencys_fault_is_tried_again(
+def test_a_fault_of_a_dependency_is_retried(
     ann: Api,
     lambdas: Lambdas,
     clock: Clock,
@@ -379,7 +381,7 @@ def test_a_dependencys_fault_is_tried_again(
     assert counters(rows, ann) == {"success": 1}
 
 
-def test_a_result_that_cannot_be_written_is_tried_again_like_any_other_fault(
+def test_a_result_that_cannot_be_written_is_retried_like_any_other_fault(
     ann: Api, lambdas: Lambdas, clock: Clock, calls: Calls, define: Define, probe: Any
 ) -> None:
     task = probe()
@@ -447,7 +449,7 @@ def test_workers_that_die_count_as_tries(
     assert ann.task(task["id"])["error"] == RETRIES_EXHAUSTED
 
 
-def test_a_wait_is_progress_and_the_tries_begin_anew(
+def test_a_snooze_is_progress_and_resets_the_tries(
     ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
 ) -> None:
     task = probe()
@@ -549,7 +551,7 @@ def test_a_failing_call_of_a_run_neither_loses_nor_doubles_the_task(
     clock.advance(minutes=6)
     assert lambdas.work(message(ann, task), receives=2) == []
     assert ann.task(task["id"])["status"] == "success"
-    # Only a finish that did not happen makes the task run again.
+    # The task runs again only if the finish did not happen.
     assert run.calls == (2 if (operation, after) == ("TransactWriteItems", False) else 1)
     assert counters(rows, ann) == {"success": 1}
 
@@ -577,7 +579,7 @@ def test_a_failing_call_of_a_failure_neither_loses_nor_doubles_it(
 
 @BEFORE_AND_AFTER
 @pytest.mark.parametrize("operation", ["UpdateItem", "SendMessage"])
-def test_a_failing_call_of_a_wait_neither_loses_nor_doubles_the_task(
+def test_a_failing_call_of_a_snooze_neither_loses_nor_doubles_the_task(
     ann: Api,
     lambdas: Lambdas,
     clock: Clock,
@@ -685,7 +687,7 @@ BUSY_ROW = {
 
 
 @pytest.mark.parametrize("operation", BUSY_ROW)
-def test_a_row_that_is_busy_for_a_moment_is_no_failure(
+def test_a_row_that_is_busy_for_a_moment_is_not_a_failure(
     ann: Api, lambdas: Lambdas, rows: Rows, fail: Fail, operation: str
 ) -> None:
     task = ann.created()

@@ -1,4 +1,4 @@
-"""What the tests of the worker, the dead letters and the sweeper have in common."""
+"""Helpers shared by the tests of the worker, the dead letters and the sweeper."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ OUTAGE = EndpointConnectionError(endpoint_url="https://aws.test")
 
 
 def refusal(code: str, operation: str = "Operation", **response: Any) -> ClientError:
-    """Return the error with which AWS refuses a call."""
+    """Return an error as AWS answers it."""
     found: Any = {"Error": {"Code": code, "Message": code}, **response}
     return ClientError(found, operation)
 
@@ -49,7 +49,7 @@ def message(owner: Api, task: dict[str, Any]) -> str:
 
 
 def counters(rows: Rows, owner: Api) -> dict[str, int]:
-    """Return what is counted of a user's tasks, less what is 0."""
+    """Return the counters of a user's tasks, without those that are 0."""
     row = row_of(rows, owner, "user")
     names = ("success", "failure", "cancelled")
     counts = {name: int(row[name]["N"]) for name in names}
@@ -73,7 +73,7 @@ def sign_in_again(api: Api) -> None:
 
 
 def minutes_pass(clock: Clock, minutes: int) -> None:
-    """Let time go by with the sweeper ticking every minute."""
+    """Let time pass while the sweeper ticks every minute."""
     for _ in range(minutes):
         clock.advance(minutes=1)
         sweep()

@@ -1,4 +1,4 @@
-"""These tests are about LocalStack: without it there is nothing to collect."""
+"""These tests need LocalStack: without it there is nothing to collect."""
 
 from tests import cloud
 

@@ -1,4 +1,4 @@
-"""Processes that do one thing at once: as many Lambdas do."""
+"""Processes that act at the same moment, as many Lambdas do."""
 
 import json
 import multiprocessing
@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
-#: Processes at a time; two cores feed no more.
+#: Concurrent processes; two cores cannot run more.
 PROCESSES = 8
-#: How long all of a race may take, in seconds.
+#: The longest that a race may take, in seconds.
 PATIENCE = 120
 
 Call = tuple[str, str, Any, dict[str, str]]
 
 
 def race(*jobs: tuple[Callable[..., Any], tuple[Any, ...]]) -> list[Any]:
-    """Run every job in a process of its own, all from the same moment; return their results."""
+    """Run each job in its own process, all from the same moment; return their results."""
     spawn = multiprocessing.get_context("spawn")
     barrier, results = spawn.Barrier(len(jobs)), spawn.Queue()
     processes = [
@@ -31,7 +31,7 @@ def race(*jobs: tuple[Callable[..., Any], tuple[Any, ...]]) -> list[Any]:
 
 
 def spread(calls: Sequence[Call]) -> list[tuple[int, Any]]:
-    """Make HTTP calls from as many processes as there are; return status and body of each."""
+    """Make HTTP calls from all processes at once; return the status and body of each."""
     shares = [calls[number::PROCESSES] for number in range(min(PROCESSES, len(calls)))]
     return [answer for share in race(*((http, (share,)) for share in shares)) for answer in share]
 
@@ -67,7 +67,7 @@ def deliver(body: str) -> list[str]:
 def _run(
     number: int, barrier: Barrier, results: Any, job: Callable[..., Any], arguments: Any
 ) -> None:
-    # What a cold start costs is no part of the race.
+    # A cold start is not part of the race.
     import app  # noqa: F401
     from chalicelib import dispatch, models
 

@@ -1,4 +1,4 @@
-"""What only a broker shows: redrive, visibility, delays, and a one-shot as it is stored."""
+"""What only a real broker shows: redrive, visibility, delays and stored schedules."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from tests import cloud
 
 QUEUE = f"tasks-{cloud.STAGE}"
 
-#: How long to wait at most for what the broker does, in seconds.
+#: The longest wait for the broker, in seconds.
 PATIENCE = 20
 
 
@@ -38,7 +38,7 @@ def wait_for(look: Callable[[], Any]) -> Any:
     raise AssertionError("nothing came")
 
 
-def test_a_delayed_message_comes_when_its_time_has_come_and_not_before(sqs: Any) -> None:
+def test_a_delayed_message_comes_at_its_time_and_not_before(sqs: Any) -> None:
     sent = time.monotonic()
     dispatch.send("ann", "task", timedelta(seconds=2.5))
     message = wait_for(lambda: receive(sqs))

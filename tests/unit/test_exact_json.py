@@ -21,7 +21,7 @@ from chalicelib import exact_json
         pytest.param("-" + "9" * 60_000, id="all digits that a request has room for"),
     ],
 )
-def test_a_number_comes_out_with_the_digits_it_came_in_with(text: str) -> None:
+def test_a_number_keeps_its_digits(text: str) -> None:
     assert exact_json.dumps(exact_json.loads(text)) == text
 
 
@@ -29,20 +29,20 @@ def test_a_number_comes_out_with_the_digits_it_came_in_with(text: str) -> None:
     ("text", "value"),
     [("7", 7), ("-7", -7), ("7.0", Decimal("7.0")), ("7e0", Decimal("7"))],
 )
-def test_integers_are_int_and_all_others_decimal(text: str, value: int | Decimal) -> None:
+def test_integers_are_int_and_other_numbers_decimal(text: str, value: int | Decimal) -> None:
     read = exact_json.loads(text)
     assert read == value
     assert type(read) is type(value)
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "[NaN]", '{"a": [Infinity]}'])
-def test_what_is_no_number_is_refused_in_the_words_of_drf(text: str) -> None:
+def test_a_value_that_is_not_a_number_is_refused_with_drfs_words(text: str) -> None:
     with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
         exact_json.loads(text)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_what_is_no_number_is_not_written(value: float) -> None:
+def test_a_value_that_is_not_a_number_is_not_written(value: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         exact_json.dumps(value)
 
@@ -71,7 +71,7 @@ def test_bytes_that_are_not_utf8_are_refused(raw: bytes) -> None:
         exact_json.loads(raw)
 
 
-def test_bytes_and_text_read_the_same() -> None:
+def test_bytes_and_text_are_read_alike() -> None:
     assert exact_json.loads('{"имя": "Анна"}'.encode()) == exact_json.loads('{"имя": "Анна"}')
 
 
@@ -88,17 +88,17 @@ def test_endless_nesting_is_refused(text: str) -> None:
         exact_json.loads(text)
 
 
-def test_many_brackets_side_by_side_are_no_nesting() -> None:
+def test_many_brackets_side_by_side_are_not_nesting() -> None:
     assert len(exact_json.loads("[" + ",".join(["[]"] * 10_000) + "]")) == 10_000
 
 
 @pytest.mark.parametrize("text", ["", " ", "{", "[1,]", "{'a': 1}", "nul", "01", "+1", "1 2"])
-def test_what_is_not_json_is_refused(text: str) -> None:
+def test_text_that_is_not_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="line 1 column"):
         exact_json.loads(text)
 
 
-def test_json_is_written_compactly_and_in_its_own_letters() -> None:
+def test_json_is_written_compactly_without_escaped_letters() -> None:
     assert exact_json.dumps({"имя": ["Анна", 1, None]}) == '{"имя":["Анна",1,null]}'
 
 
@@ -108,5 +108,5 @@ def test_keys_are_sorted_at_every_depth_on_demand() -> None:
     )
 
 
-def test_raw_json_is_put_in_as_it_is() -> None:
+def test_raw_json_is_inserted_unchanged() -> None:
     assert exact_json.dumps({"a": exact_json.Raw('{"x": 1.10}')}) == '{"a":{"x": 1.10}}'

@@ -25,7 +25,7 @@ ALARMS = {
     if resource["Type"] == "AWS::CloudWatch::Alarm"
 }
 STAGES = list(CONFIG["stages"])
-#: Logical names of Chalice's functions, and what follows `tasks-<stage>` in the names on AWS.
+#: Logical names of Chalice's functions, and the suffix after `tasks-<stage>` in AWS's names.
 FUNCTIONS = {
     "api_handler": "",
     "worker": "-worker",
@@ -99,7 +99,7 @@ def test_a_lease_outlives_its_worker_and_ends_before_its_message_comes_back() ->
     assert timedelta(seconds=timeout("worker")) < worker.LEASE < invisible
 
 
-def test_dead_letters_are_kept_as_long_as_sqs_can() -> None:
+def test_dead_letters_are_kept_for_sqs_longest_retention() -> None:
     for queue in ("DeadLetterQueue", "ScheduleDeadLetterQueue"):
         assert properties(queue)["MessageRetentionPeriod"] == 14 * 24 * 3600
 
@@ -147,7 +147,7 @@ def test_the_table_can_be_restored_and_is_encrypted() -> None:
     assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
-# -- what is deleted with the stack
+# -- deletion with the stack
 
 
 def test_only_the_table_and_the_keys_outlive_the_stack() -> None:
@@ -233,12 +233,12 @@ def test_the_outputs_are_the_settings_that_have_no_default() -> None:
 # -- roles
 
 
-def test_only_schedules_of_the_own_group_may_use_the_schedule_role() -> None:
+def test_only_schedules_of_the_stages_group_may_use_the_schedule_role() -> None:
     [trust] = properties("ScheduleRole")["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
     condition = trust["Condition"]["StringEquals"]
     assert condition["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
-    # The ARN of the group, not of a schedule: that is what EventBridge Scheduler sends.
+    # EventBridge Scheduler sends the ARN of the group, not of a schedule.
     group = name_of({"Ref": "ScheduleGroup"}, "prod")
     assert text(condition["aws:SourceArn"], "prod") == (
         "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/" + group
@@ -277,7 +277,7 @@ def test_every_function_and_the_api_have_a_log_group_of_30_days() -> None:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_says_what_to_do_first_and_where_to_read_on(name: str) -> None:
+def test_an_alarm_says_what_to_do_first_and_where_to_read_more(name: str) -> None:
     description = ALARMS[name]["AlarmDescription"]
     assert " First " in description
     sections = re.findall(r'See "(.+)" in docs/operations\.md\.$', description)
@@ -354,7 +354,7 @@ def test_only_the_sweepers_silence_is_an_alarm() -> None:
     assert set(ALARMS) - silent == {"SweeperStoppedAlarm"}
 
 
-def test_alarms_are_mailed_only_where_there_is_an_address() -> None:
+def test_alarms_are_mailed_only_to_a_given_address() -> None:
     assert cloud.template()["Parameters"]["AlarmEmail"]["Default"] == ""
     assert RESOURCES["AlarmSubscription"]["Condition"] == "HasAlarmEmail"
 
@@ -370,5 +370,5 @@ def test_the_dashboard_is_json_and_refers_to_resources_of_the_stack() -> None:
     assert len(set(titles)) == len(titles) == 8
 
 
-def test_the_template_is_short_enough_to_be_sent_as_it_is() -> None:
+def test_the_template_is_short_enough_to_be_sent_without_s3() -> None:
     assert len(stack.TEMPLATE.read_bytes()) <= LONGEST_TEMPLATE

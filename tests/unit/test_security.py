@@ -18,7 +18,7 @@ def test_passwords_are_hashed_with_argon2id_as_owasp_asks(hashed: str) -> None:
     assert PARAMETERS.fullmatch(hashed)
 
 
-def test_the_hash_for_nobody_costs_as_much_as_anybodys(hashed: str) -> None:
+def test_the_hash_for_unknown_users_costs_as_much_as_any(hashed: str) -> None:
     assert PARAMETERS.fullmatch(security._NOBODYS_HASH)
     assert len(security._NOBODYS_HASH) == len(hashed)
 
@@ -38,7 +38,7 @@ def test_no_other_password_matches(hashed: str, password: str) -> None:
     assert not verify_password(password, hashed)
 
 
-def test_not_even_the_password_of_the_hash_for_nobody_signs_nobody_in(
+def test_the_password_of_the_hash_for_unknown_users_signs_nobody_in(
     hashed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(security, "_NOBODYS_HASH", hashed)
@@ -46,6 +46,6 @@ def test_not_even_the_password_of_the_hash_for_nobody_signs_nobody_in(
 
 
 @pytest.mark.parametrize("length", [4097, 65_000])
-def test_a_password_of_any_length_is_just_wrong(hashed: str, length: int) -> None:
+def test_a_wrong_password_may_have_any_length(hashed: str, length: int) -> None:
     assert not verify_password("x" * length, hashed)
     assert not verify_password("x" * length, None)

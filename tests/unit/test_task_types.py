@@ -38,7 +38,7 @@ def greet(_registry: None) -> Any:
     return greet
 
 
-def test_the_built_in_types_are_there() -> None:
+def test_the_built_in_types_are_registered() -> None:
     assert {"countdown", "sum"} <= {one.name for one in task_types.everything()}
 
 
@@ -49,7 +49,7 @@ def test_a_registered_type_is_found_by_its_name(greet: Any) -> None:
     assert found.run(found.read({"name": "Ann"}), RUN) == "Hello Ann"
 
 
-def test_an_unknown_name_is_no_type() -> None:
+def test_an_unknown_name_is_not_a_type() -> None:
     assert task_types.get("greet") is None
 
 
@@ -59,12 +59,12 @@ def test_types_are_listed_by_name(greet: Any) -> None:
     assert names == sorted(names)
 
 
-def test_the_decorated_function_stays_as_it_is(greet: Any) -> None:
+def test_the_decorated_function_stays_unchanged(greet: Any) -> None:
     assert greet(Name(name="Bob"), RUN) == "Hello Bob"
 
 
 @pytest.mark.parametrize("name", ["greet", "sum"])
-def test_a_name_that_is_taken_is_refused_and_the_first_type_stays(greet: Any, name: str) -> None:
+def test_a_taken_name_is_refused_and_the_first_type_stays(greet: Any, name: str) -> None:
     first = task_types.get(name)
     with pytest.raises(ValueError, match=f'"{name}": choose another name'):
         task_type(name, Name)(greet)
@@ -84,7 +84,7 @@ def test_unknown_fields_are_refused(greet: Any) -> None:
         task_types.get("greet").read({"name": "Ann", "age": 5})  # type: ignore[union-attr]
 
 
-def test_the_time_of_the_task_is_not_the_types_business(greet: Any) -> None:
+def test_a_type_does_not_see_the_time_of_its_task(greet: Any) -> None:
     read = task_types.get("greet").read({"name": "Ann", "scheduled_at": "x"})  # type: ignore[union-attr]
     assert read == Name(name="Ann")
 

@@ -1,7 +1,7 @@
-"""Loaded by every Python of the deployment test: what moto needs to take Chalice's API.
+"""Loaded by every Python process of the deployment test: lets moto accept Chalice's API.
 
-moto reads a description that Chalice's document does not have, and no Swagger 2.0, which is
-what it is; AWS asks for neither.
+moto needs a description, which Chalice's document lacks, and cannot read Swagger 2.0, its format.
+AWS accepts it as it is.
 """
 
 import json
