@@ -11,6 +11,7 @@ from tests import cloud
 Row = dict[str, Any]
 
 ACTIVE = ("pending", "started")
+FINISHED = ("success", "failure", "cancelled")
 
 
 def check() -> None:
@@ -19,23 +20,27 @@ def check() -> None:
     users = [row for row in rows if row["sk"]["S"] == "user"]
     tasks = [row for row in rows if row["sk"]["S"].startswith("task#")]
     faults = [
-        *_wrong_counters(users, tasks),
+        *_wrong_slots_and_counts(users, tasks),
         *_without_user(users, tasks),
-        *_unwatched(tasks),
+        *_wrong_finished_keys(rows, tasks),
+        *_out_of_the_sweepers_sight(tasks),
         *_left_schedules(tasks, schedules),
     ]
     assert not faults, "\n".join(faults)
 
 
-def _wrong_counters(users: list[Row], tasks: list[Row]) -> Iterator[str]:
-    found = Counter((row["pk"]["S"], row["status"]["S"]) for row in tasks)
+def _wrong_slots_and_counts(users: list[Row], tasks: list[Row]) -> Iterator[str]:
     for user in users:
         pk = user["pk"]["S"]
-        expected = {name: found[pk, name] for name in ("success", "failure", "cancelled")}
-        expected["active"] = sum(found[pk, name] for name in ACTIVE)
-        stored = {name: int(user.get(name, {"N": "0"})["N"]) for name in expected}
-        if stored != expected or expected["active"] > 5:
-            yield f"{pk} has the counters {stored} for {expected}"
+        own = [task for task in tasks if task["pk"]["S"] == pk]
+        active = {_id(task) for task in own if task["status"]["S"] in ACTIVE}
+        stored = set(user.get("active", {"SS": []})["SS"])
+        if stored != active or len(active) > 5:
+            yield f"{pk} has the active set {stored} for {active}"
+        found = Counter(task["status"]["S"] for task in own)
+        counts = {status: int(user[status]["N"]) for status in FINISHED}
+        if counts != {status: found[status] for status in FINISHED}:
+            yield f"{pk} has the counts {counts} for {found}"
 
 
 def _without_user(users: list[Row], tasks: list[Row]) -> Iterator[str]:
@@ -45,26 +50,42 @@ def _without_user(users: list[Row], tasks: list[Row]) -> Iterator[str]:
             yield f"{task['sk']['S']} has no user"
 
 
-def _unwatched(tasks: list[Row]) -> Iterator[str]:
+def _wrong_finished_keys(rows: list[Row], tasks: list[Row]) -> Iterator[str]:
+    stored = {_key(row) for row in rows if row["sk"]["S"].partition("#")[0] in FINISHED}
+    expected = {
+        (task["pk"]["S"], f"{task['status']['S']}#{_id(task)}")
+        for task in tasks
+        if task["status"]["S"] in FINISHED
+    }
+    for key in stored ^ expected:
+        yield f"{key} lists a finished task that does not exist, or one is not listed"
+
+
+def _out_of_the_sweepers_sight(tasks: list[Row]) -> Iterator[str]:
     for task in tasks:
-        if task["status"]["S"] in ACTIVE and not _is_watched(task):
+        if task["status"]["S"] in ACTIVE and not _is_in_sweep(task):
             yield f"{task['sk']['S']} is {task['status']['S']} and no sweep will find it"
 
 
 def _left_schedules(tasks: list[Row], schedules: list[str]) -> Iterator[str]:
-    # The sweeper deletes the schedule of a cancelled task if the cancel could not.
-    wanted = {
-        f"task-{task['sk']['S'].removeprefix('task#')}"
-        for task in tasks
-        if task["status"]["S"] == "pending" or _is_watched(task)
-    }
+    # A schedule is due, or the sweeper deletes it: of a finished task it is on its way out.
+    rows = {_id(task): task for task in tasks}
     for name in schedules:
-        if name not in wanted:
+        task = rows.get(name.removeprefix("task-").rpartition("-")[0])
+        if task is None or (task["status"]["S"] == "cancelled" and not _is_in_sweep(task)):
             yield f"the schedule {name} belongs to no task that waits for it"
 
 
-def _is_watched(task: Row) -> bool:
-    return "watch" in task and "watch_at" in task
+def _is_in_sweep(task: Row) -> bool:
+    return "sweep_shard" in task and "sweep_at" in task
+
+
+def _id(task: Row) -> str:
+    return str(task["sk"]["S"].removeprefix("task#"))
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return row["pk"]["S"], row["sk"]["S"]
 
 
 def _rows() -> list[Row]:

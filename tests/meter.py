@@ -2,9 +2,10 @@
 
 Sources: Amazon DynamoDB Developer Guide, "Item sizes and formats" and "Capacity consumption
 for write operations": a write of an item costs one unit per started KB of the larger of its
-old and new size, twice that in a transaction, also if its condition fails. An index costs one unit more per KB for an entry
-that appears or disappears, two for one whose key changes, and none for one that stays.
-A strongly consistent read costs one unit per started 4 KB.
+old and new size, twice that in a transaction, even if its condition fails. An index costs one
+unit more for an entry that appears or disappears, two for one whose key changes, and none for
+one that stays (entries are far below 1 KB). A strongly consistent read costs one unit per
+started 4 KB.
 """
 
 from collections.abc import Iterator, Mapping

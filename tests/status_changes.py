@@ -24,7 +24,10 @@ class StatusChanges(list[StatusChange]):
 
     def __call__(self, call: Call) -> None:
         for write in _task_writes(call):
-            row = write.get("Item") or _read(write)
+            row = _read(write)
+            if row is None:
+                # The write was refused.
+                continue
             key = (row["pk"]["S"], row["sk"]["S"])
             old, new = self._statuses.get(key), row["status"]["S"]
             self._statuses[key] = new
@@ -53,7 +56,9 @@ def _writes(call: Call) -> Iterator[Parameters]:
                 yield from (one["PutRequest"] for one in requests if "PutRequest" in one)
 
 
-def _read(write: Parameters) -> dict[str, Any]:
+def _read(write: Parameters) -> dict[str, Any] | None:
     dynamodb = boto3.client("dynamodb")
-    found = dynamodb.get_item(TableName=write["TableName"], Key=write["Key"], ConsistentRead=True)
-    return dict(found["Item"])
+    item = write.get("Item") or write["Key"]
+    key = {name: item[name] for name in ("pk", "sk")}
+    found = dynamodb.get_item(TableName=write["TableName"], Key=key, ConsistentRead=True)
+    return found.get("Item")

@@ -10,10 +10,12 @@ import time_machine
 from chalice.test import Client
 
 from chalicelib.config import settings
+from chalicelib.lifecycle import TRANSITIONS
 from tests import aws_calls, cloud, policy
 from tests.aws_calls import Calls, running
 from tests.drivers import NOON, Api, Clock, Lambdas
 from tests.integration.tools import Define
+from tests.status_changes import StatusChange, StatusChanges
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,8 +41,22 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
     assert not calls.forbidden, "\n".join(calls.forbidden)
 
 
+@pytest.fixture(autouse=True)
+def status_changes(calls: Calls) -> Iterator[StatusChanges]:
+    """Every change of a status that functions write; each must be one of the documented ones."""
+    changes = StatusChanges()
+    calls.observers.append(changes)
+    yield changes
+    documented = {
+        StatusChange(function, transition.source, transition.target)
+        for transition in TRANSITIONS
+        for function in transition.by
+    }
+    assert {*changes} <= documented, "see docs/lifecycle.md"
+
+
 @pytest.fixture
-def fail(calls: Calls) -> Callable[..., None]:
+def fail(calls: Calls) -> Callable[..., Any]:
     """`fail("SendMessage", error)`: the calls of an operation fail; see `Calls.fail`."""
     return calls.fail
 

@@ -11,7 +11,7 @@ from chalicelib import security, times
 from tests.drivers import Api, Clock, sweep
 
 Rows = Callable[[], list[dict[str, Any]]]
-Fail = Callable[..., None]
+Fail = Callable[..., Any]
 Define = Callable[..., None]
 
 

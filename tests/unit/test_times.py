@@ -29,26 +29,16 @@ def test_a_time_is_moscow_time_unless_it_has_an_offset(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["2024-2-20 15:30", "2024-02-20 15:30:0", "2024-02-20 15:30:00 +03:00"]
 )
-<<<<<<< HEAD:tests/unit/test_times.py
-def test_looser_writings_that_drf_takes_are_taken(text: str) -> None:
-    assert times.parse(text) == HALF_PAST_THREE
-=======
 def test_looser_formats_that_drf_accepts_are_accepted(text: str) -> None:
     assert times.parse(text) == HALF_PAST_THREE
->>>>>>> wt-b:tests/unit/test_moscow.py
 
 
 def test_the_result_is_in_utc() -> None:
     assert times.parse("2024-02-20T15:30:00+03:00").tzinfo is UTC
 
 
-<<<<<<< HEAD:tests/unit/test_times.py
-def test_a_date_alone_is_its_midnight_in_moscow() -> None:
-    assert times.parse("2024-02-20") == datetime(2024, 2, 19, 21, tzinfo=UTC)
-=======
 def test_a_date_without_a_time_is_midnight_in_moscow() -> None:
     assert times.parse("2024-02-20") == datetime(2024, 2, 19, 21, tzinfo=UTC)
->>>>>>> wt-b:tests/unit/test_moscow.py
 
 
 @pytest.mark.parametrize(
@@ -126,13 +116,8 @@ def test_the_scheduler_gets_the_wall_clock_without_offset_or_fraction() -> None:
     assert times.wall_clock(moment) == "2030-02-21T01:30:05"
 
 
-<<<<<<< HEAD:tests/unit/test_times.py
-def test_what_was_shown_is_read_back_as_the_same_moment() -> None:
-    assert times.parse(times.show(HALF_PAST_THREE) or "") == HALF_PAST_THREE
-=======
 def test_a_shown_time_is_read_back_as_the_same_moment() -> None:
     assert times.parse(times.show(HALF_PAST_THREE) or "") == HALF_PAST_THREE
->>>>>>> wt-b:tests/unit/test_moscow.py
 
 
 def test_now_is_aware_and_in_utc() -> None:
