@@ -63,7 +63,7 @@ class Meter:
             self._items.pop(_key(key), None)
         else:
             self._items[_key(key)] = new
-        units = ceil(max(size(old), size(new)) / 1024)
+        units = max(1, ceil(max(size(old), size(new)) / 1024))
         is_transaction = call.operation == "TransactWriteItems"
         return units * (2 if is_transaction else 1) + _index_units(old, new)
 
