@@ -129,7 +129,6 @@ def _chunks(tasks: Sequence[Task], size: int) -> Iterator[Sequence[Task]]:
 
 
 def _report(tally: Tally) -> None:
-    log.info("sweep_finished", due=tally.due, rescued=tally.rescued, left_over=tally.left_over)
     metrics = Metrics(namespace="Tasks", service=settings().service)
     metrics.add_metric("SweepDue", MetricUnit.Count, tally.due)
     metrics.add_metric("SweepRescued", MetricUnit.Count, tally.rescued)
