@@ -63,14 +63,16 @@ def handle(
 def _succeeds(
     handler: Callable[[Message], None], message: Message, record: Record, queue_url: str
 ) -> bool:
-    with log.append_context_keys(task_id=message.task_id, user_id=message.user_id):
-        try:
-            handler(message)
-        except Exception:
-            receives = int(record["attributes"]["ApproximateReceiveCount"])
-            log.exception("record_failed", receives=receives)
-            _redeliver(queue_url, [record], redelivery_pause(receives))
-            return False
+    log.thread_safe_append_keys(task_id=message.task_id, user_id=message.user_id)
+    try:
+        handler(message)
+    except Exception:
+        receives = int(record["attributes"]["ApproximateReceiveCount"])
+        log.exception("record_failed", receives=receives)
+        _redeliver(queue_url, [record], redelivery_pause(receives))
+        return False
+    finally:
+        log.thread_safe_remove_keys(["task_id", "user_id"])
     return True
 
 

@@ -70,6 +70,12 @@ class Message:
     task_type: str
 
 
+def connect() -> None:
+    """Make the clients, which all threads share. Making them in several threads is not safe."""
+    _sqs()
+    _scheduler()
+
+
 def send(task: Addressed, delay: timedelta = timedelta()) -> None:
     """Put a task on the queue; the worker gets it after the delay, at most 15 minutes.
 

@@ -35,6 +35,8 @@ def sweep(now: datetime, has_time: Callable[[], bool] = lambda: True) -> Tally:
     A shard with many tasks holds up no other. What there is no time for is left to the next
     sweep, which begins with another shard.
     """
+    models.connect()
+    dispatch.connect()
     first = int(now.timestamp() // 60) % SWEEP_SHARDS
     shards = [(first + number) % SWEEP_SHARDS for number in range(SWEEP_SHARDS)]
     with ThreadPoolExecutor(SWEEP_SHARDS) as threads:
@@ -129,7 +131,6 @@ def _chunks(tasks: Sequence[Task], size: int) -> Iterator[Sequence[Task]]:
 
 
 def _report(tally: Tally) -> None:
-    log.info("sweep_finished", due=tally.due, rescued=tally.rescued, left_over=tally.left_over)
     metrics = Metrics(namespace="Tasks", service=settings().service)
     metrics.add_metric("SweepDue", MetricUnit.Count, tally.due)
     metrics.add_metric("SweepRescued", MetricUnit.Count, tally.rescued)

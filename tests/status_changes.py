@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import boto3
 
+from tests import cloud
 from tests.aws_calls import Call, Parameters
 
 
@@ -60,5 +61,7 @@ def _read(write: Parameters) -> dict[str, Any] | None:
     dynamodb = boto3.client("dynamodb")
     item = write.get("Item") or write["Key"]
     key = {name: item[name] for name in ("pk", "sk")}
-    found = dynamodb.get_item(TableName=write["TableName"], Key=key, ConsistentRead=True)
+    found = dynamodb.get_item(
+        TableName=cloud.ENVIRONMENT["TABLE_NAME"], Key=key, ConsistentRead=True
+    )
     return found.get("Item")

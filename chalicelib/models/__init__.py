@@ -23,7 +23,7 @@ from chalicelib.models.accounts import (
 )
 from chalicelib.models.idempotency import IdempotencyRecord
 from chalicelib.models.sweep import SWEEP_SHARDS, count_due, read_due
-from chalicelib.models.table import check_health, get_many
+from chalicelib.models.table import check_health, connect, get_many
 from chalicelib.models.task import Task
 from chalicelib.models.transitions import KeyTaken, SlotsTaken
 from chalicelib.models.user import User
@@ -41,6 +41,7 @@ __all__ = [
     "Task",
     "User",
     "check_health",
+    "connect",
     "count_due",
     "get_many",
     "read_due",

@@ -79,6 +79,11 @@ class Row(Item):
     expires_at = TTLAttribute(null=True)
 
 
+def connect() -> None:
+    """Make the client, which all threads share. Making it in several threads is not safe."""
+    _ = CONNECTION.connection.client
+
+
 def owner_key(user_id: str) -> str:
     """Return the partition key of all that a user owns."""
     return f"user#{user_id}"
