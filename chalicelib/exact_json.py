@@ -1,4 +1,4 @@
-"""JSON whose numbers keep every digit: integers as int, all others as Decimal."""
+"""JSON whose numbers keep every digit: integers become int, all others Decimal."""
 
 import json
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from typing import Any
 
 import simplejson
 
-#: Text that is JSON already, put into a document as it is.
+#: Text that is JSON already and goes into a document unchanged.
 Raw = simplejson.RawJSON
 
 # CPython refuses to turn more digits than this into an int (CVE-2020-10735).
@@ -19,8 +19,8 @@ MAX_DEPTH = 200
 def loads(text: str | bytes) -> Any:
     """Read a JSON document.
 
-    Raises ValueError (UnicodeDecodeError included) for what is not JSON in UTF-8: NaN,
-    Infinity, lone surrogates and endless nesting are not.
+    Raises ValueError (UnicodeDecodeError included) if it is not JSON in UTF-8. NaN, Infinity,
+    lone surrogates and nesting beyond MAX_DEPTH are not.
     """
     if isinstance(text, bytes):
         text = text.decode()
@@ -28,7 +28,7 @@ def loads(text: str | bytes) -> Any:
         value = json.loads(
             text, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse_constant
         )
-        # With no more brackets than that nothing is nested too deeply.
+        # Fewer brackets than that cannot nest too deeply.
         if text.count("[") + text.count("{") > MAX_DEPTH:
             _check_depth(value)
         if "\\u" in text:
@@ -41,7 +41,7 @@ def loads(text: str | bytes) -> Any:
 
 
 def dumps(value: Any, *, sort_keys: bool = False) -> str:
-    """Write compact JSON; a Decimal comes out with exactly the digits it has."""
+    """Write compact JSON; a Decimal keeps exactly its digits."""
     return simplejson.dumps(
         value,
         use_decimal=True,

@@ -1,4 +1,4 @@
-"""Password hashes, the signing keys and JWTs: the only place that touches secrets."""
+"""Password hashes, signing keys and JWTs: the only place that touches secrets."""
 
 import json
 import secrets
@@ -23,13 +23,13 @@ log = Logger(service="tasks", child=True)
 ACCESS, REFRESH = "access", "refresh"
 ALGORITHM = "HS256"
 
-#: The keys are read once per container, and again when they are this old: a rotation needs
-#: no new deployment.
+#: The keys are read once per container, and again when they are this old, so that a rotation
+#: needs no deployment.
 KEYS_GOOD_FOR = timedelta(minutes=30)
-#: An unknown key id makes them be read again too, but not more often than this.
+#: An unknown key id has them read again too, but not more often than this.
 KEYS_REREAD_AFTER = timedelta(minutes=1)
 
-# OWASP's minimum for argon2id: 19 MiB, 2 iterations, 1 lane.
+# OWASP's minimum for argon2id (Password Storage Cheat Sheet): 19 MiB, 2 iterations, 1 lane.
 _passwords = CryptContext(
     ["argon2"],
     argon2__type="ID",
@@ -37,8 +37,8 @@ _passwords = CryptContext(
     argon2__time_cost=2,
     argon2__parallelism=1,
 )
-# The hash of random bytes that nobody kept, made with the parameters above: a sign-in
-# for an unknown user verifies against it, to take as long as any other.
+# The hash of discarded random bytes, with the parameters above. A sign-in for an unknown user
+# is verified against it, so that it takes as long as any other.
 _NOBODYS_HASH = (
     "$argon2id$v=19$m=19456,t=2,p=1$hVAqxRhjDCGkdK4VImQs5Q$"
     "cHLcuriNylMlF4ulT1iymEZbPCBWc2F9/tUsUICPPa8"
@@ -51,15 +51,15 @@ def hash_password(password: str) -> str:
 
 
 def verify_password(password: str, password_hash: str | None) -> bool:
-    """Tell whether the password is right; takes as long when there is no hash."""
-    # passlib refuses to look at more; no stored password is nearly as long.
+    """Tell whether a password is right; without a hash this takes just as long."""
+    # passlib refuses longer ones; stored passwords are far shorter.
     matches = _passwords.verify(password[:MAX_PASSWORD_SIZE], password_hash or _NOBODYS_HASH)
     return bool(matches) and password_hash is not None
 
 
 @dataclass(frozen=True)
 class Token:
-    """The claims of a token whose signature, type and time were checked."""
+    """The claims of a token, checked: signature, type and expiry."""
 
     user_id: str
     jti: str
@@ -86,9 +86,9 @@ def issue_token(token_type: str, user_id: str, now: datetime) -> str:
 
 
 def read_token(text: str, token_type: str | None = None) -> Token:
-    """Check a token and return what it says; of either type where none is asked for.
+    """Check a token and return its claims; without `token_type` it may be of either type.
 
-    Raises InvalidToken that says what is wrong in SimpleJWT's words.
+    Raises InvalidToken, with the reason in SimpleJWT's words.
     """
     try:
         key = _keys().find(jwt.get_unverified_header(text).get("kid"))
@@ -115,11 +115,11 @@ def read_token(text: str, token_type: str | None = None) -> Token:
 
 
 class _Keys:
-    """The signing keys as they stand in Secrets Manager.
+    """The signing keys in Secrets Manager.
 
-    The secret is a JSON object: `current` names the key to sign with, every other member
-    is a key by its id. A new key is added first and made current later, so that tokens
-    signed with either are good all the while.
+    The secret is a JSON object: `current` names the key to sign with; every other member is a
+    key by its id. To rotate, add a key first and make it current later: tokens signed with
+    either key are valid throughout.
     """
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class _Keys:
         return key_id, self._secret[key_id]
 
     def find(self, key_id: Any) -> str:
-        """Return a key by its id. Raises InvalidTokenError for an id that is not there."""
+        """Return a key by its id. Raises InvalidTokenError if there is none."""
         if not isinstance(key_id, str) or key_id == "current":
             raise jwt.InvalidTokenError("no such key")
         is_known = key_id in self._secret
@@ -150,8 +150,8 @@ class _Keys:
         try:
             self._read()
         except (BotoCoreError, ClientError):
-            # The keys at hand are better than none; it is tried again after as long.
-            log.exception("the signing keys could not be read again")
+            # The old keys are better than none. The next attempt comes after the same time.
+            log.exception("signing_keys_not_refreshed")
             self._read_at += age
 
     def _read(self) -> None:

@@ -7,29 +7,30 @@ from zoneinfo import ZoneInfo
 ZONE_NAME = "Europe/Moscow"
 ZONE = ZoneInfo(ZONE_NAME)
 
-# What Django's parse_datetime takes beside ISO 8601: parts of one digit, space before an offset.
+# What Django's parse_datetime accepts besides ISO 8601: one-digit parts, a space before the
+# offset.
 _LOOSE = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})[T ]"
     r"(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?:[.,](?P<fraction>\d+))?)?"
     r"\s*(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)?",
     re.ASCII,
 )
-# A fraction of less than a microsecond, which datetime drops.
+# A fraction below a microsecond, which datetime drops.
 _FINER = re.compile(r"[.,]\d{6}\d*[1-9]")
 
 
 def now() -> datetime:
-    """Return this moment, aware, in UTC."""
+    """Return the current time, aware, in UTC."""
     return datetime.now(UTC)
 
 
 def parse(text: str) -> datetime:
-    """Read a time and return it in UTC; without an offset it is Moscow time.
+    """Read a time and return it in UTC; a time without an offset is Moscow time.
 
-    A fraction of a second is rounded up to the next second. A date alone is its
+    A fraction of a second is rounded up to the next second. A date without a time is its
     midnight, as in Django REST framework.
 
-    Raises ValueError for what is no time and OverflowError for one out of range.
+    Raises ValueError if the text is not a time, and OverflowError if it is out of range.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -60,5 +61,5 @@ def show(moment: datetime | None) -> str | None:
 
 
 def wall_clock(moment: datetime) -> str:
-    """Write a time as EventBridge Scheduler takes it: Moscow's wall clock, no offset."""
+    """Write a time as EventBridge Scheduler reads it: Moscow's wall clock without an offset."""
     return moment.astimezone(ZONE).strftime("%Y-%m-%dT%H:%M:%S")

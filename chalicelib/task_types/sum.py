@@ -10,10 +10,10 @@ from chalicelib.task_types import Run, TaskInput, task_type
 
 #: The most digits that a number may have when it is written out in full.
 MAX_DIGITS = 4000
-#: The most numbers there may be.
+#: The most numbers in one task.
 MAX_VALUES = 1000
 
-# The sum has at most MAX_DIGITS on each side of the point, and those of MAX_VALUES more.
+# A sum has at most MAX_DIGITS on each side of the point, plus the digits of MAX_VALUES.
 _EXACT = Context(prec=2 * MAX_DIGITS + len(str(MAX_VALUES)), traps=[Inexact])
 
 
@@ -46,7 +46,7 @@ class Values(TaskInput):
 
 
 class Pair(TaskInput):
-    """Two numbers, as older clients send them."""
+    """Two numbers, the form that older clients send."""
 
     a: Number
     b: Number
