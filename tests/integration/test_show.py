@@ -200,9 +200,9 @@ def test_clients_should_look_at_a_countdown_at_its_end(
 def test_clients_should_look_at_a_running_task_in_a_second(
     ann: Api, lambdas: Lambdas, define: Define
 ) -> None:
+    task = ann.created("probe", input_data={})
     hints = []
     define(lambda: hints.append(hint(ann, task)))
-    task = ann.created("probe", input_data={})
     lambdas.work_off()
     assert hints == ["1"]
 
