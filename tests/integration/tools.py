@@ -48,6 +48,11 @@ def message(owner: Api, task: dict[str, Any]) -> str:
     return json.dumps({"user": owner.user_id, "task": task["id"], "type": task["task_type"]})
 
 
+def without_events(task: dict[str, Any]) -> dict[str, Any]:
+    """Return a task's detail as the list and the create show it."""
+    return {name: value for name, value in task.items() if name != "events"}
+
+
 def counters(rows: Rows, owner: Api) -> dict[str, int]:
     """Return the counters of a user's tasks, without those that are 0."""
     row = row_of(rows, owner, "user")
