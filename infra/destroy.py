@@ -5,7 +5,7 @@ import argparse
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import DeployError, StackError, api_stage, deployed, stack
-from infra.chalice_project import remove_project, run_chalice, write_project
+from infra.chalice_project import read_config, remove_project, run_chalice, write_project
 from infra.template import placeholders
 
 
@@ -20,7 +20,8 @@ def destroy(stage: str, *, with_data: bool) -> None:
     if stack.exists(package):
         stack.delete(package)
     else:
-        write_project(stage, placeholders(stage))
+        settings = read_config(stage)["stages"][stage].get("environment_variables", {})
+        write_project(stage, placeholders(stage) | settings)
         deployed.complete_record(stage)
         run_chalice("delete", stage)
         remove_project(stage)
