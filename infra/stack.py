@@ -75,26 +75,38 @@ def bring_up_to_date(
     """
     client: CloudFormationClient = boto3.client("cloudformation")
     stack = _usable(client, name)
-    given: list[ParameterTypeDef] = [
-        {"ParameterKey": key, "ParameterValue": value}
-        for key, value in {"Stage": stage, **parameters}.items()
-    ]
+    given = {"Stage": stage, **parameters}
     if stack is None and (found := leftovers.find(stage)):
         only = leftovers.import_template(
             read_template(), [one["LogicalResourceId"] for one in found]
         )
-        change_set.apply(client, name, "IMPORT", Template(json.dumps(only)), given, to_import=found)
+        text = Template(json.dumps(only))
+        change_set.apply(client, name, "IMPORT", text, _parameters(given), to_import=found)
         stack = _describe(client, name)
-    previous: list[ParameterTypeDef] = [
-        {"ParameterKey": one["ParameterKey"], "UsePreviousValue": True}
-        for one in (stack["Parameters"] if stack and "Parameters" in stack else [])
-        if one["ParameterKey"] not in {"Stage", *parameters}
-    ]
-    kind: change_set.Kind = "UPDATE" if stack else "CREATE"
-    change_set.apply(client, name, kind, template, [*given, *previous], allowed=allowed)
+    if stack is None:
+        change_set.apply(client, name, "CREATE", template, _parameters(given))
+        stack = _describe(client, name)
+        if stage not in PROTECTED_STAGES:
+            return
+    if stage in PROTECTED_STAGES:
+        given["DeletionProtection"] = "true"
+    change_set.apply(client, name, "UPDATE", template, _parameters(given, stack), allowed=allowed)
     if stage in PROTECTED_STAGES:
         # A change set cannot set it: only CreateStack and this call can.
         client.update_termination_protection(StackName=name, EnableTerminationProtection=True)
+
+
+def _parameters(
+    given: Mapping[str, str], stack: "StackTypeDef | None" = None
+) -> "list[ParameterTypeDef]":
+    """Return the parameters of a change: those given, and the others that the stack has."""
+    parameters: list[ParameterTypeDef] = [
+        {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
+    ]
+    for one in stack["Parameters"] if stack and "Parameters" in stack else []:
+        if one["ParameterKey"] not in given:
+            parameters.append({"ParameterKey": one["ParameterKey"], "UsePreviousValue": True})
+    return parameters
 
 
 def refuse_if_deployed(name: str, way: str) -> None:

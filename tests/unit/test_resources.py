@@ -166,8 +166,9 @@ def test_a_resource_that_outlives_the_stack_outlives_its_replacement() -> None:
         assert (one.get("UpdateReplacePolicy") == "Retain") == retained, name
 
 
-def test_nobody_deletes_the_table_of_prod_by_mistake() -> None:
-    assert properties("Table")["DeletionProtectionEnabled"] == {"Fn::If": ["IsProd", True, False]}
+def test_a_table_can_be_protected_from_deletion_but_not_while_it_is_created() -> None:
+    assert properties("Table")["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert cloud.template()["Parameters"]["DeletionProtection"]["Default"] == "false"
 
 
 def test_every_resource_with_data_says_whether_it_is_deleted() -> None:

@@ -154,6 +154,7 @@ def test_a_new_stack_is_created(aws: Aws) -> None:
     aws.leftovers(table=False, secret=False)
     aws.change_set("CREATE", change("Add", "AWS::DynamoDB::Table"))
     aws.executed("CREATE_COMPLETE")
+    aws.stack("CREATE_COMPLETE")
     stack.deploy("dev")
 
 
@@ -187,6 +188,7 @@ def test_a_stack_whose_first_deployment_failed_is_deleted_and_created_again(
     aws.leftovers(table=False, secret=False)
     aws.change_set("CREATE")
     aws.executed("CREATE_COMPLETE")
+    aws.stack("CREATE_COMPLETE")
     stack.deploy("dev")
 
 
@@ -331,18 +333,39 @@ def test_a_stage_that_the_package_deployed_is_refused(aws: Aws) -> None:
 # -- protection of prod
 
 
-def test_the_stack_of_prod_is_protected_from_deletion(
-    aws: Aws, monkeypatch: pytest.MonkeyPatch
-) -> None:
+PROTECTED = {"ParameterKey": "DeletionProtection", "ParameterValue": "true"}
+PROTECTION = {"StackName": NAME, "EnableTerminationProtection": True}
+
+
+@pytest.fixture
+def protected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "PROTECTED_STAGES", ("dev",))
-    aws.stack(None, f"{NAME}-package")
+
+
+def test_prod_is_protected() -> None:
+    assert stack.PROTECTED_STAGES == ("prod",)
+
+
+@pytest.mark.usefixtures("no_package", "protected")
+def test_the_stack_and_the_table_of_prod_are_protected_from_deletion(aws: Aws) -> None:
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, PROTECTED, EMAIL])
     aws.executed("UPDATE_COMPLETE")
-    protection = {"StackName": NAME, "EnableTerminationProtection": True}
-    aws.answer("update_termination_protection", {}, protection)
+    aws.answer("update_termination_protection", {}, PROTECTION)
     stack.deploy("dev")
-    assert stack.PROTECTED_STAGES == ("dev",)
+
+
+@pytest.mark.usefixtures("no_package", "protected")
+def test_the_table_of_prod_is_protected_only_when_its_stack_was_created(aws: Aws) -> None:
+    aws.stack(None)
+    aws.leftovers(table=False, secret=False)
+    aws.change_set("CREATE")
+    aws.executed("CREATE_COMPLETE")
+    aws.stack("CREATE_COMPLETE")
+    aws.change_set("UPDATE", Parameters=[STAGE, PROTECTED, EMAIL])
+    aws.executed("UPDATE_COMPLETE")
+    aws.answer("update_termination_protection", {}, PROTECTION)
+    stack.deploy("dev")
 
 
 def test_a_protected_stack_says_how_to_lift_the_protection(aws: Aws) -> None:
