@@ -53,9 +53,9 @@ def deploy(stage: str, alarm_email: str | None = None, *, allowed: Collection[st
     """
     refuse_if_deployed(package_stack_name(stage), "make deploy-package")
     parameters = {} if alarm_email is None else {"AlarmEmail": alarm_email}
-    bring_up_to_date(
-        stack_name(stage), stage, Template(TEMPLATE.read_text()), parameters, allowed=allowed
-    )
+    names = frozenset(read_template()["Parameters"])
+    template = Template(TEMPLATE.read_text(), parameters=names)
+    bring_up_to_date(stack_name(stage), stage, template, parameters, allowed=allowed)
 
 
 def bring_up_to_date(
@@ -90,23 +90,24 @@ def bring_up_to_date(
             return
     if stage in PROTECTED_STAGES:
         given["DeletionProtection"] = "true"
-    change_set.apply(client, name, "UPDATE", template, _parameters(given, stack), allowed=allowed)
+    previous = _previous(stack, template.parameters - set(given))
+    change_set.apply(
+        client, name, "UPDATE", template, [*_parameters(given), *previous], allowed=allowed
+    )
     if stage in PROTECTED_STAGES:
         # A change set cannot set it: only CreateStack and this call can.
         client.update_termination_protection(StackName=name, EnableTerminationProtection=True)
 
 
-def _parameters(
-    given: Mapping[str, str], stack: "StackTypeDef | None" = None
-) -> "list[ParameterTypeDef]":
-    """Return the parameters of a change: those given, and the others that the stack has."""
-    parameters: list[ParameterTypeDef] = [
-        {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
-    ]
-    for one in stack["Parameters"] if stack and "Parameters" in stack else []:
-        if one["ParameterKey"] not in given:
-            parameters.append({"ParameterKey": one["ParameterKey"], "UsePreviousValue": True})
-    return parameters
+def _parameters(given: Mapping[str, str]) -> "list[ParameterTypeDef]":
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+
+
+def _previous(stack: "StackTypeDef | None", names: Collection[str]) -> "list[ParameterTypeDef]":
+    """Return the parameters, of those named, that a stack has already and keeps."""
+    parameters = stack["Parameters"] if stack and "Parameters" in stack else []
+    keys = [one["ParameterKey"] for one in parameters if one["ParameterKey"] in names]
+    return [{"ParameterKey": key, "UsePreviousValue": True} for key in keys]
 
 
 def refuse_if_deployed(name: str, way: str) -> None:

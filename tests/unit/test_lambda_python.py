@@ -1,7 +1,9 @@
 """The Lambdas get a Python that AWS supports for years."""
 
+import json
 import os
 import subprocess
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,15 @@ def test_a_python_with_years_ahead_is_taken(version: tuple[int, int]) -> None:
 def test_another_python_is_refused_with_what_to_do(version: tuple[int, int]) -> None:
     with pytest.raises(DeployError, match=rf"Python 3\.{version[1]}.*Install Python 3\.13"):
         lambda_python.check(version)
+
+
+@pytest.mark.parametrize(("minor", "is_taken"), [(10, False), (11, False), (12, True), (13, True)])
+def test_a_python_is_taken_if_aws_supports_it_until_2028_at_least(
+    minor: int, is_taken: bool
+) -> None:
+    data = resources.files("cfnlint.data.AdditionalSpecs") / "LmbdRuntimeLifecycle.json"
+    end = json.loads(data.read_text())[f"python3.{minor}"]["deprecated"]
+    assert (end >= "2028") == is_taken == ((3, minor) >= lambda_python.OLDEST)
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from infra import StackError, stack
+from infra import StackError, package_stack, stack
 from infra.template import TEMPLATE
 
 NAME = "tasks-dev"
@@ -161,6 +162,15 @@ def test_a_new_stack_is_created(aws: Aws) -> None:
 @pytest.mark.usefixtures("no_package")
 def test_an_existing_stack_keeps_the_parameters_that_are_not_given(aws: Aws) -> None:
     aws.stack("UPDATE_COMPLETE")
+    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.executed("UPDATE_COMPLETE")
+    stack.deploy("dev")
+
+
+@pytest.mark.usefixtures("no_package")
+def test_a_parameter_that_the_template_no_longer_has_is_dropped(aws: Aws) -> None:
+    old = [{"ParameterKey": key, "ParameterValue": "x"} for key in ("Stage", "Gone", "AlarmEmail")]
+    aws.stack("UPDATE_COMPLETE", Parameters=old)
     aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev")
@@ -328,6 +338,14 @@ def test_a_stage_that_the_package_deployed_is_refused(aws: Aws) -> None:
     aws.stack("CREATE_COMPLETE", f"{NAME}-package")
     with pytest.raises(StackError, match="make deploy-package"):
         stack.deploy("dev")
+
+
+def test_the_package_of_a_stage_that_make_deploy_deployed_is_refused(
+    aws: Aws, tmp_path: Path
+) -> None:
+    aws.stack("CREATE_COMPLETE")
+    with pytest.raises(StackError, match=r"`make deploy` deployed this stage"):
+        package_stack.deploy("dev", tmp_path, "bucket")
 
 
 # -- protection of prod
