@@ -10,13 +10,11 @@ from botocore.exceptions import ClientError
 
 from infra import StackError, change_set, leftovers
 from infra.change_set import Template
-from infra.template import DATA, TEMPLATE, read_template, variable_name
+from infra.template import TEMPLATE, read_template, variable_name
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
-
-__all__ = ["DATA", "TEMPLATE", "StackError"]
 
 #: Stages whose stack nobody can delete by mistake.
 PROTECTED_STAGES = ("prod",)

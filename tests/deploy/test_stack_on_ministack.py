@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from infra import StackError, stack
+from infra.change_set import Template
 from infra.local.cloud import cloud
 from infra.template import TEMPLATE
 
@@ -105,7 +106,7 @@ def test_a_first_deployment_that_failed_can_be_repeated(aws: Aws) -> None:
     DependsOn: [Table, SigningKeys]
     Properties: {Handle: !Ref Signal, Timeout: "1"}
 """
-    template = stack.Template(TEMPLATE.read_text().replace("Resources:\n", fails, 1))
+    template = Template(TEMPLATE.read_text().replace("Resources:\n", fails, 1))
     with pytest.raises(StackError, match="NeverComes"):
         stack.bring_up_to_date(NAME, STAGE, template, {})
     stack.deploy(STAGE)
@@ -134,7 +135,7 @@ def test_a_template_without_the_table_is_refused_and_changes_nothing(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.deploy(STAGE)
-    template = stack.Template('{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}')
+    template = Template('{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}')
     with pytest.raises(
         StackError, match=r"Remove Table: AWS::DynamoDB::Table tasks-dev"
     ) as refused:
