@@ -12,9 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra import ROOT, PackageError, deployment_zip, sam_template
-from infra.sam_template import Json
-from infra.stack import variable_name
+from infra import ROOT, DeployError, PackageError, deployment_zip, lambda_python, sam_template
+from infra.template import Json, placeholders
 
 #: The parts of the project that Chalice needs.
 SOURCES = ("app.py", "chalicelib", "requirements.txt", ".chalice")
@@ -38,6 +37,8 @@ def build(stage: str, out: Path, architecture: str | None = None) -> None:
     sam_template.check(template, resources)
     deployment_zip.normalize(out / "deployment.zip")
     deployment_zip.check(out / "deployment.zip", ROOT / "requirements.txt")
+    architecture = sam_template.architecture(template)
+    deployment_zip.check_binaries(out / "deployment.zip", architecture, sys.version_info[:2])
 
 
 def _copy_project(project: Path, stage: str, architecture: str | None) -> None:
@@ -62,10 +63,6 @@ def _copy_project(project: Path, stage: str, architecture: str | None) -> None:
 def _run_chalice(project: Path, stage: str, resources: Json, out: Path) -> None:
     merge_file = project.with_name("merge.json")
     merge_file.write_text(json.dumps(sam_template.merge(resources)))
-    # Chalice imports the app, which needs its settings; the template has the real ones.
-    placeholders = {
-        variable_name(output): f"arn:aws:sqs:::tasks-{stage}" for output in resources["Outputs"]
-    }
     run = subprocess.run(
         [
             *(Path(sys.executable).with_name("chalice"), "package", "--stage", stage),
@@ -74,7 +71,7 @@ def _run_chalice(project: Path, stage: str, resources: Json, out: Path) -> None:
         cwd=project,
         env={"AWS_DEFAULT_REGION": "us-east-1"}
         | os.environ
-        | placeholders
+        | placeholders(stage)
         | {"PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -92,8 +89,9 @@ def main() -> None:
     parser.add_argument("--architecture", choices=["arm64", "x86_64"])
     arguments = parser.parse_args()
     try:
+        lambda_python.check()
         build(arguments.stage, arguments.out, arguments.architecture)
-    except PackageError as error:
+    except (DeployError, PackageError) as error:
         raise SystemExit(str(error)) from None
     archive = arguments.out / "deployment.zip"
     print(f"{arguments.out / 'sam.json'}, {archive} ({deployment_zip.mebibytes(archive)})")

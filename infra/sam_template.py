@@ -1,16 +1,11 @@
 """The SAM template of a package: Chalice's, `resources.yaml`, and what Chalice cannot set."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
-
-import cfnlint.decode  # type: ignore[import-untyped]
-from cfnlint.decode.node import dict_node  # type: ignore[import-untyped]
 
 from infra import PackageError, gateway
 from infra.api_stage import BURST_LIMIT, RATE_LIMIT
 from infra.event_sources import PARTIAL_FAILURES
-from infra.stack import TEMPLATE, variable_name
+from infra.template import Json, read_template, variable_name
 
 #: The suffix of each function's name after `tasks-<stage>`, as `chalice deploy` names it, by
 #: the logical id that Chalice gives the function. Alarms, log groups and policies use these names.
@@ -22,17 +17,6 @@ FUNCTIONS = {
 }
 #: The queue of a function, by logical ids.
 QUEUES = {"Worker": "Queue", "DeadLetters": "DeadLetterQueue"}
-
-Json = dict[str, Any]
-
-
-def read_template() -> Json:
-    """Return resources.yaml with its short tags expanded. Raises PackageError."""
-    decoded, faults = cfnlint.decode.decode(str(TEMPLATE))
-    if not isinstance(decoded, dict_node):
-        raise PackageError(f"{TEMPLATE.name} cannot be read: {faults}")
-    template: Json = json.loads(json.dumps(decoded))
-    return template
 
 
 def read_resources(stage: str) -> Json:
@@ -125,6 +109,12 @@ def check(template: Json, resources: Json) -> None:
     }
     if functions != set(FUNCTIONS):
         raise PackageError(f"Unexpected or missing functions: {functions ^ set(FUNCTIONS)}.")
+
+
+def architecture(template: Json) -> str:
+    """Return the architecture of the functions."""
+    name: str = template["Resources"]["APIHandler"]["Properties"]["Architectures"][0]
+    return name
 
 
 def _typed_parts(resources: Json) -> Iterator[tuple[str, Json]]:

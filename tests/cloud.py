@@ -9,7 +9,7 @@ import boto3
 from localstack_client import config as localstack
 
 from infra import stack
-from infra.sam_template import read_template
+from infra.template import read_template
 
 STAGE = "test"
 REGION = "us-east-1"

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
+from infra import package_stack, stack
 from infra.local.cloud import cloud
 from infra.local.loops import FIRE_EVERY, OneTimeSchedules
 from tests.deploy.conftest import STAGE
@@ -40,7 +41,7 @@ __all__ = [
     "test_unknown_paths_answer_in_the_shape_of_every_error",
 ]
 
-STACK = f"tasks-{STAGE}"
+STACK = stack.package_stack_name(STAGE)
 BUCKET = "packages"
 _ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -65,23 +66,10 @@ class Aws:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def deploy(self, package: Path) -> None:
-        """Do what `aws cloudformation package` and `deploy` do."""
-        s3, cloudformation = self.client("s3"), self.client("cloudformation")
-        s3.create_bucket(Bucket=BUCKET)
-        s3.upload_file(str(package / "deployment.zip"), BUCKET, "deployment.zip")
-        template = json.loads((package / "sam.json").read_text())
-        for resource in template["Resources"].values():
-            if resource["Type"] == "AWS::Serverless::Function":
-                resource["Properties"]["CodeUri"] = f"s3://{BUCKET}/deployment.zip"
-        s3.put_object(Bucket=BUCKET, Key="sam.json", Body=json.dumps(template).encode())
-        cloudformation.create_stack(
-            StackName=STACK,
-            TemplateURL=f"{self.endpoint}/{BUCKET}/sam.json",
-            Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=STACK, WaiterConfig={"Delay": 1}
-        )
+        """Do what `make deploy-package` does."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(boto3, "client", self.client)
+            package_stack.deploy(STAGE, package, BUCKET)
         self._import_gateway_responses()
 
     def _import_gateway_responses(self) -> None:
@@ -129,6 +117,7 @@ def aws(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         endpoint = running.__enter__()
     try:
         aws = Aws(endpoint)
+        aws.client("s3").create_bucket(Bucket=BUCKET)
         aws.deploy(built)
         with one_time_schedules(aws):
             yield aws
@@ -245,6 +234,12 @@ def test_a_dead_letter_of_a_task_that_nobody_tried_goes_back_to_the_queue(
     wait_for(lambda: queue.delayed() == 1)
     wait_for(lambda: dead_letters.counts() == (0, 0))
     assert ned.get(f"/api/tasks/{task['id']}/").json()["status"] == "pending"
+
+
+def test_deploying_the_package_again_keeps_its_api(aws: Aws, built: Path) -> None:
+    before = aws.outputs
+    aws.deploy(built)
+    assert aws.outputs == before
 
 
 def test_a_rule_runs_the_sweeper_every_minute(aws: Aws) -> None:

@@ -1,10 +1,12 @@
 """Loaded by every Python process of the deployment test: lets moto accept Chalice's API.
 
 moto needs a description, which Chalice's document lacks, and cannot read Swagger 2.0, its format.
-AWS accepts it as it is.
+AWS accepts it as it is. With RECORD_CALLS set, every AWS call is appended to that file.
 """
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 from botocore import handlers
@@ -18,7 +20,21 @@ def _describe(params: dict[str, Any], **_: Any) -> None:
     params["body"] = json.dumps(api)
 
 
+def _record(params: dict[str, Any], model: Any, **_: Any) -> None:
+    call = {
+        "service": model.service_model.signing_name,
+        "operation": model.name,
+        "parameters": params,
+        "method": model.http["method"],
+        "uri": model.http["requestUri"],
+    }
+    with Path(os.environ["RECORD_CALLS"]).open("a") as file:
+        file.write(json.dumps(call, default=lambda _: "") + "\n")
+
+
 handlers.BUILTIN_HANDLERS += [
     ("before-parameter-build.api-gateway.ImportRestApi", _describe),
     ("before-parameter-build.api-gateway.PutRestApi", _describe),
 ]
+if "RECORD_CALLS" in os.environ:
+    handlers.BUILTIN_HANDLERS += [("before-parameter-build", _record)]
