@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra import ROOT, PackageError, deployment_zip, sam_template
+from infra import ROOT, PackageError, deployment_zip, policies, sam_template, stage_settings
 from infra.sam_template import Json
 from infra.stack import variable_name
 
@@ -34,7 +34,8 @@ def build(stage: str, out: Path, architecture: str | None = None) -> None:
         project = Path(folder, "project")
         _copy_project(project, stage, architecture)
         _run_chalice(project, stage, resources, out.absolute())
-    template = json.loads((out / "sam.json").read_text())
+    template = sam_template.point_at_alias(json.loads((out / "sam.json").read_text()))
+    (out / "sam.json").write_text(json.dumps(template, indent=2) + "\n")
     sam_template.check(template, resources)
     deployment_zip.normalize(out / "deployment.zip")
     deployment_zip.check(out / "deployment.zip", ROOT / "requirements.txt")
@@ -57,11 +58,15 @@ def _copy_project(project: Path, stage: str, architecture: str | None) -> None:
         config["lambda_architecture"] = architecture
         config["stages"][stage].pop("lambda_architecture", None)
     path.write_text(json.dumps(config))
+    tracing = stage_settings.of(stage).tracing
+    for function, document in policies.policies(stage, tracing=tracing).items():
+        policy = project / ".chalice" / policies.policy_file(function, stage).name
+        policy.write_text(policies.to_json(document))
 
 
 def _run_chalice(project: Path, stage: str, resources: Json, out: Path) -> None:
     merge_file = project.with_name("merge.json")
-    merge_file.write_text(json.dumps(sam_template.merge(resources)))
+    merge_file.write_text(json.dumps(sam_template.merge(resources, stage)))
     # Chalice imports the app, which needs its settings; the template has the real ones.
     placeholders = {
         variable_name(output): f"arn:aws:sqs:::tasks-{stage}" for output in resources["Outputs"]
