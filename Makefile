@@ -10,7 +10,7 @@ READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
 .PHONY: bench localstack test-localstack test-localstack-host
-.PHONY: help install run test test-unit lint format lock clean deploy destroy package policies redrive
+.PHONY: help install run test test-unit lint format lock clean deploy destroy package policies probe redrive
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -40,7 +40,7 @@ bench: $(READY) ## measure a running service and compare: URL=http://localhost:8
 	@$(BIN)/python bench/tasks.py $(if $(URL),--url $(URL))
 
 deploy: $(READY) stage ## deploy to AWS: STAGE=dev|prod; URL= of a custom domain, ALARM_EMAIL=
-	@$(BIN)/python -m infra.deploy --stage $(STAGE) $(if $(URL),--url $(URL)) \
+	@$(BIN)/python -m infra.deploy --stage $(STAGE) $(if $(QUICK),--quick) $(if $(URL),--url $(URL)) \
 		$(if $(ALARM_EMAIL),--alarm-email $(ALARM_EMAIL))
 
 destroy: $(READY) stage ## delete a stage from AWS; DATA=delete also deletes the table and keys
@@ -57,6 +57,10 @@ test-localstack-host: $(READY) ## run them without Docker: needs Java 17 and npm
 
 package: $(READY) stage ## write a CloudFormation package to build/STAGE/
 	@$(BIN)/python -m infra.package --stage $(STAGE) --out build/$(STAGE)
+
+probe: $(READY) ## compare a running service with what is expected of AWS: URL=https://...
+	@test -n "$(URL)" || { echo "Name the service: make probe URL=https://..."; exit 1; }
+	@$(BIN)/python -m infra.probe --url $(URL) $(if $(QUICK),--quick)
 
 redrive: $(READY) stage ## send the dead letters of a stage again
 	@$(BIN)/python -m infra.redrive --stage $(STAGE)

@@ -13,3 +13,7 @@ class DeployError(Exception):
 
 class PackageError(Exception):
     """A package is not as it should be; the message says why."""
+
+
+class StackError(Exception):
+    """CloudFormation refused or failed; the message says what to do."""

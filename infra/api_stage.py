@@ -69,6 +69,12 @@ def return_log_role(stage: str) -> None:
         _set_log_role(client, "")
 
 
+def has_foreign_log_role(stage: str) -> bool:
+    """Return whether API Gateway has a role for logs that is not this stage's."""
+    client: APIGatewayClient = boto3.client("apigateway")
+    return client.get_account().get("cloudwatchRoleArn", "") not in ("", log_role(stage))
+
+
 def log_role(stage: str) -> str:
     """Return the ARN of the stage's role that lets API Gateway write logs."""
     account, _, partition = _location()

@@ -6,12 +6,26 @@ Every step can be repeated: after a failure, run it again.
 import argparse
 import json
 import time
+from collections.abc import Collection
 
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import PATIENCE, DeployError, api_stage, event_sources, stack
-from infra.chalice_cli import read_deployed, run_chalice, write_environment
+from infra import (
+    PATIENCE,
+    DeployError,
+    StackError,
+    api_stage,
+    deployed,
+    event_sources,
+    functions,
+    lambda_python,
+    probe,
+    stack,
+    stage_settings,
+    web_acl,
+)
+from infra.chalice_project import read_config, read_record, run_chalice, write_project
 
 #: What the smoke test requests, and the responses that it expects.
 _EXPECTED = [
@@ -27,33 +41,50 @@ _EXPECTED = [
 ]
 
 
-def deploy(stage: str, url: str | None = None, alarm_email: str | None = None) -> str:
+def deploy(
+    stage: str,
+    url: str | None = None,
+    alarm_email: str | None = None,
+    allowed: Collection[str] = (),
+    *,
+    quick: bool = False,
+) -> str:
     """Bring a stage up to date and return its URL.
 
-    `url` is the address of a custom domain; the default is API Gateway's URL.
+    `url` is the address of a custom domain; the default is API Gateway's URL. `allowed` are the
+    names of what may be deleted although it serves. A quick deployment does not wait for the
+    probe's scheduled task.
 
     Raises DeployError, StackError, ClientError, BotoCoreError.
     """
+    read_config(stage)
+    settings = stage_settings.of(stage)
+    if not settings.waf_limit:
+        web_acl.release(stage)
     _step("stack")
-    stack.deploy(stage, alarm_email)
+    stack.deploy(stage, alarm_email, allowed=allowed)
     _step("configuration")
-    environment = stack.environment(stage)
-    write_environment(stage, environment)
+    write_project(stage, stack.environment(stage))
+    deployed.complete_record(stage)
+    deployed.refuse_to_delete_functions(stage, allowed)
     _step("chalice deploy")
-    known_ids = {one["event_uuid"] for one in read_deployed(stage) if "event_uuid" in one}
-    event_sources.remove_leftovers(environment["QUEUE_ARN"], known_ids)
     run_chalice("deploy", stage)
     _step("partial batch failures")
-    deployed = read_deployed(stage)
-    for resource in deployed:
+    record = read_record(stage)
+    for resource in record:
         if resource["resource_type"] == "sqs_event":
             event_sources.report_partial_failures(resource["event_uuid"])
     _step("API Gateway")
-    api = next(one for one in deployed if one["resource_type"] == "rest_api")
-    api_stage.configure(stage, api["rest_api_id"])
+    api = next(one for one in record if one["resource_type"] == "rest_api")
+    api_stage.configure(stage, api["rest_api_id"], settings)
+    _step("Lambdas")
+    functions.configure(stage, settings)
+    functions.publish(stage)
     _step("smoke test")
     url = (url or api["rest_api_url"]).rstrip("/")
     smoke_test(url)
+    _step("probe")
+    probe.report(url, scheduled=not quick)
     return url
 
 
@@ -86,10 +117,20 @@ def main() -> None:
     parser.add_argument("--stage", required=True)
     parser.add_argument("--url", help="the service's URL, if it is not API Gateway's")
     parser.add_argument("--alarm-email", help="who receives alarms; unchanged if not given")
+    parser.add_argument("--allow", default="", help="what may be deleted, separated by commas")
+    parser.add_argument("--quick", action="store_true", help="do not wait for the probe's task")
     arguments = parser.parse_args()
+    allowed = arguments.allow.split(",")
     try:
-        url = deploy(arguments.stage, arguments.url, arguments.alarm_email)
-    except (DeployError, stack.StackError, ClientError, BotoCoreError) as error:
+        lambda_python.check()
+        url = deploy(
+            arguments.stage,
+            arguments.url,
+            arguments.alarm_email,
+            allowed,
+            quick=arguments.quick,
+        )
+    except (DeployError, StackError, ClientError, BotoCoreError) as error:
         message = f"{error}\nThe finished steps stay in place; fix the cause and run this again."
         raise SystemExit(message) from error
     print(f"{url}/api/")

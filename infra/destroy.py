@@ -4,8 +4,9 @@ import argparse
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import DeployError, api_stage, stack
-from infra.chalice_cli import run_chalice
+from infra import DeployError, StackError, api_stage, deployed, stack, web_acl
+from infra.chalice_project import read_config, remove_project, run_chalice, write_project
+from infra.template import placeholders
 
 
 def destroy(stage: str, *, with_data: bool) -> None:
@@ -13,9 +14,23 @@ def destroy(stage: str, *, with_data: bool) -> None:
 
     Raises DeployError, StackError, ClientError, BotoCoreError.
     """
-    run_chalice("delete", stage)
-    api_stage.return_log_role(stage)
-    stack.delete(stage, with_data=with_data)
+    package, resources = stack.package_stack_name(stage), stack.stack_name(stage)
+    for name in (package, resources):
+        stack.refuse_if_protected(name)
+    if stack.exists(package):
+        api_stage.return_log_role(stage)
+        stack.delete(package)
+    else:
+        settings = read_config(stage)["stages"][stage].get("environment_variables", {})
+        write_project(stage, placeholders(stage) | settings)
+        deployed.complete_record(stage)
+        run_chalice("delete", stage)
+        remove_project(stage)
+        api_stage.return_log_role(stage)
+        web_acl.release(stage)
+        stack.delete(resources)
+    if with_data:
+        stack.delete_data(stage)
 
 
 def main() -> None:
@@ -29,7 +44,7 @@ def main() -> None:
         raise SystemExit("Nothing was deleted.")
     try:
         destroy(stage, with_data=with_data)
-    except (DeployError, stack.StackError, ClientError, BotoCoreError) as error:
+    except (DeployError, StackError, ClientError, BotoCoreError) as error:
         raise SystemExit(f"{error}\nFix the cause and run this again.") from error
     rest = "" if with_data else f" Its table tasks-{stage} and its keys were kept."
     print(f"{stage} was deleted.{rest}")

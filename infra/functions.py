@@ -27,7 +27,7 @@ def configure(stage: str, settings: StageSettings) -> None:
     """Set tracing and the concurrency of a stage's Lambdas. It can be repeated."""
     for name in names(stage):
         _trace(name, on=settings.tracing)
-    _limit(names(stage)[0], settings.api_concurrency)
+    _limit(names(stage)[0], concurrency(stage, settings.api_concurrency))
 
 
 def publish(stage: str) -> None:
@@ -65,22 +65,39 @@ def _trace(name: str, *, on: bool) -> None:
         iam.delete_role_policy(RoleName=role, PolicyName=_TRACING)
 
 
-def _limit(name: str, wanted: int) -> None:
-    """Reserve concurrency for a function, or say why that is not possible."""
+def concurrency(stage: str, wanted: int) -> int:
+    """Return how much concurrency can be reserved for the API; if it is none, say why."""
     client: LambdaClient = boto3.client("lambda")
-    account = client.get_account_settings()["AccountLimit"]
-    own = client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", 0)
-    if account["UnreservedConcurrentExecutions"] + own - wanted < _UNRESERVED:
-        print(
-            f"{name} can take the concurrency of all: of the account's "
-            f"{account['ConcurrentExecutions']}, {wanted} cannot be reserved for it, because "
-            f"{_UNRESERVED} must stay unreserved. Request a larger quota, then deploy again."
-        )
-        wanted = 0
-    if wanted and wanted != own:
+    account, name = client.get_account_settings()["AccountLimit"], names(stage)[0]
+    own = _reserved(name)
+    if account["UnreservedConcurrentExecutions"] + own - wanted >= _UNRESERVED:
+        return wanted
+    print(
+        f"{name} can take the concurrency of all functions: the account has "
+        f"{account['ConcurrentExecutions']}, {account['UnreservedConcurrentExecutions'] + own} of "
+        f"it unreserved, and Lambda keeps {_UNRESERVED} of that, so {wanted} cannot be reserved. "
+        "Request a larger quota, then deploy again."
+    )
+    return 0
+
+
+def _limit(name: str, wanted: int) -> None:
+    client: LambdaClient = boto3.client("lambda")
+    reserved = _reserved(name)
+    if wanted and wanted != reserved:
         client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=wanted)
-    elif own and not wanted:
+    elif reserved and not wanted:
         client.delete_function_concurrency(FunctionName=name)
+
+
+def _reserved(name: str) -> int:
+    """Return the concurrency that a function has reserved; none if it does not exist yet."""
+    client: LambdaClient = boto3.client("lambda")
+    try:
+        answer = client.get_function_concurrency(FunctionName=name)
+    except client.exceptions.ResourceNotFoundException:
+        return 0
+    return answer.get("ReservedConcurrentExecutions", 0)
 
 
 def _revision() -> str:

@@ -13,8 +13,7 @@ import tempfile
 from pathlib import Path
 
 from infra import ROOT, PackageError, deployment_zip, policies, sam_template, stage_settings
-from infra.sam_template import Json
-from infra.stack import variable_name
+from infra.template import Json, placeholders
 
 #: The parts of the project that Chalice needs.
 SOURCES = ("app.py", "chalicelib", "requirements.txt", ".chalice")
@@ -67,10 +66,6 @@ def _copy_project(project: Path, stage: str, architecture: str | None) -> None:
 def _run_chalice(project: Path, stage: str, resources: Json, out: Path) -> None:
     merge_file = project.with_name("merge.json")
     merge_file.write_text(json.dumps(sam_template.merge(resources, stage)))
-    # Chalice imports the app, which needs its settings; the template has the real ones.
-    placeholders = {
-        variable_name(output): f"arn:aws:sqs:::tasks-{stage}" for output in resources["Outputs"]
-    }
     run = subprocess.run(
         [
             *(Path(sys.executable).with_name("chalice"), "package", "--stage", stage),
@@ -79,7 +74,7 @@ def _run_chalice(project: Path, stage: str, resources: Json, out: Path) -> None:
         cwd=project,
         env={"AWS_DEFAULT_REGION": "us-east-1"}
         | os.environ
-        | placeholders
+        | placeholders(stage)
         | {"PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,16 +1,12 @@
 """The SAM template of a package: Chalice's, `resources.yaml`, and what Chalice cannot set."""
 
-import json
+import copy
 from collections.abc import Iterator
-from typing import Any
-
-import cfnlint.decode  # type: ignore[import-untyped]
-from cfnlint.decode.node import dict_node  # type: ignore[import-untyped]
 
 from infra import PackageError, sam_api, stage_settings
 from infra.event_sources import PARTIAL_FAILURES
-from infra.stack import TEMPLATE, variable_name
 from infra.stage_settings import StageSettings
+from infra.template import Json, read_template, variable_name
 
 #: The suffix of each function's name after `tasks-<stage>`, as `chalice deploy` names it, by
 #: the logical id that Chalice gives the function. Alarms, log groups and policies use these names.
@@ -29,17 +25,6 @@ CANARIES = {
 }
 #: The queue of a function, by logical ids.
 QUEUES = {"Worker": "Queue", "DeadLetters": "DeadLetterQueue"}
-
-Json = dict[str, Any]
-
-
-def read_template() -> Json:
-    """Return resources.yaml with its short tags expanded. Raises PackageError."""
-    decoded, faults = cfnlint.decode.decode(str(TEMPLATE))
-    if not isinstance(decoded, dict_node):
-        raise PackageError(f"{TEMPLATE.name} cannot be read: {faults}")
-    template: Json = json.loads(json.dumps(decoded))
-    return template
 
 
 def read_resources(stage: str) -> Json:
@@ -138,7 +123,7 @@ def _parameters(settings: StageSettings) -> Json:
 
 def point_at_alias(template: Json) -> Json:
     """Return a template whose API calls the alias. SAM does that for queues and rules only."""
-    template = json.loads(json.dumps(template))
+    template = copy.deepcopy(template)
     alias = {"Ref": "APIHandler.Alias"}
     resources = template["Resources"]
     resources["APIHandlerInvokePermission"]["Properties"]["FunctionName"] = alias

@@ -1,141 +1,193 @@
 """Creates, updates, reads and deletes the CloudFormation stack of a stage."""
 
-import re
-import time
+import json
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError
+
+from infra import StackError, change_set, leftovers, stage_settings
+from infra.change_set import Template
+from infra.template import DATA, TEMPLATE, read_template, variable_name
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
 
-TEMPLATE = Path(__file__).with_name("resources.yaml")
+__all__ = ["DATA", "TEMPLATE", "StackError"]
 
-#: What has DeletionPolicy: Retain in the template.
-DATA = ("Table", "SigningKeys")
+#: Stages whose stack nobody can delete by mistake.
+PROTECTED_STAGES = ("prod",)
 
-_WAIT = {"Delay": 1, "MaxAttempts": 1200}
-_NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
+#: States of a stack that has no resources and can only be deleted: its first deployment failed,
+#: or its first change set was never executed.
+_NEVER_CREATED = ("CREATE_FAILED", "REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+#: What to do about states that the deployment cannot go on from.
+_STUCK = {
+    "DELETE_FAILED": "Finish `make destroy` first.",
+    "UPDATE_ROLLBACK_FAILED": (
+        "Fix the cause, then run `aws cloudformation continue-update-rollback --stack-name {name}`."
+    ),
+    "IMPORT_ROLLBACK_FAILED": (
+        "Fix the cause, then run `aws cloudformation continue-update-rollback --stack-name {name}`."
+    ),
+}
 
 
-class StackError(Exception):
-    """CloudFormation refused or failed; the message says what to do."""
+def stack_name(stage: str) -> str:
+    """Return the name of the stack of `make deploy`, which contains resources.yaml."""
+    return f"tasks-{stage}"
 
 
-def deploy(stage: str, alarm_email: str | None = None) -> None:
+def package_stack_name(stage: str) -> str:
+    """Return the name of the stack of `make deploy-package`, which contains everything."""
+    return f"tasks-{stage}-package"
+
+
+def deploy(
+    stage: str,
+    alarm_email: str | None = None,
+    *,
+    allowed: Collection[str] = (),
+    template: Template | None = None,
+) -> None:
     """Create or update the stack of a stage, and wait until that is done.
 
-    The stack adopts a table and keys that an earlier stack of the stage left behind. Without an
-    address for alarms it keeps the one it has.
+    `template` replaces resources.yaml.
+
+    Raises StackError.
+    """
+    refuse_if_deployed(package_stack_name(stage), "make deploy-package")
+    parameters = stage_settings.of(stage).parameters
+    if alarm_email is not None:
+        parameters["AlarmEmail"] = alarm_email
+    template = template or Template(TEMPLATE.read_text())
+    bring_up_to_date(stack_name(stage), stage, template, parameters, allowed=allowed)
+
+
+def bring_up_to_date(
+    name: str,
+    stage: str,
+    template: Template,
+    parameters: Mapping[str, str],
+    *,
+    allowed: Collection[str] = (),
+) -> None:
+    """Create or update a stack with the resources of a stage, and wait until that is done.
+
+    A new stack takes over a table and keys that an earlier one left behind. An existing stack
+    keeps the parameters that are not given.
 
     Raises StackError.
     """
     client: CloudFormationClient = boto3.client("cloudformation")
-    name = stack_name(stage)
-    status = _status(client, name)
-    if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"):
-        raise StackError(f"Stack {name} is in {status}: delete it, and run this again.")
-    is_new = status in (None, "REVIEW_IN_PROGRESS")
-    parameters: list[ParameterTypeDef] = [{"ParameterKey": "Stage", "ParameterValue": stage}]
-    if alarm_email is not None:
-        parameters.append({"ParameterKey": "AlarmEmail", "ParameterValue": alarm_email})
-    elif not is_new:
-        parameters.append({"ParameterKey": "AlarmEmail", "UsePreviousValue": True})
-    change_set = _propose(client, name, parameters, is_new)
-    if change_set is None:
-        return
-    client.execute_change_set(StackName=name, ChangeSetName=change_set)
-    try:
-        if is_new:
-            client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=_WAIT)  # type: ignore[arg-type]
-        else:
-            client.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig=_WAIT)  # type: ignore[arg-type]
-    except WaiterError:
-        raise StackError(f"Stack {name} failed; its events say why.") from None
+    stack = _usable(client, name)
+    given: list[ParameterTypeDef] = [
+        {"ParameterKey": key, "ParameterValue": value}
+        for key, value in {"Stage": stage, **parameters}.items()
+    ]
+    if stack is None and (found := leftovers.find(stage)):
+        only = leftovers.import_template(
+            read_template(), [one["LogicalResourceId"] for one in found]
+        )
+        known = [one for one in given if one["ParameterKey"] in only["Parameters"]]
+        change_set.apply(client, name, "IMPORT", Template(json.dumps(only)), known, to_import=found)
+        stack = _describe(client, name)
+    previous: list[ParameterTypeDef] = [
+        {"ParameterKey": one["ParameterKey"], "UsePreviousValue": True}
+        for one in (stack["Parameters"] if stack and "Parameters" in stack else [])
+        if one["ParameterKey"] not in {"Stage", *parameters}
+    ]
+    kind: change_set.Kind = "UPDATE" if stack else "CREATE"
+    change_set.apply(client, name, kind, template, [*given, *previous], allowed=allowed)
+    if stage in PROTECTED_STAGES:
+        # A change set cannot set it: only CreateStack and this call can.
+        client.update_termination_protection(StackName=name, EnableTerminationProtection=True)
+
+
+def refuse_if_deployed(name: str, way: str) -> None:
+    """Raise StackError if a stack exists, because both ways of deploying use the same names."""
+    stack = _describe(boto3.client("cloudformation"), name)
+    if stack and stack["StackStatus"] not in ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"):
+        raise StackError(
+            f"`{way}` deployed this stage (stack {name}). Use it again, or destroy the stage first."
+        )
+
+
+def refuse_if_protected(name: str) -> None:
+    """Raise StackError if a stack is protected from deletion; the message says how to lift that."""
+    stack = _describe(boto3.client("cloudformation"), name)
+    if stack and stack.get("EnableTerminationProtection"):
+        raise StackError(
+            f"Stack {name} is protected from deletion. To lift that, run\n"
+            "  aws cloudformation update-termination-protection "
+            f"--no-enable-termination-protection --stack-name {name}"
+        )
+
+
+def exists(name: str) -> bool:
+    return _describe(boto3.client("cloudformation"), name) is not None
+
+
+def outputs(name: str) -> dict[str, str]:
+    """Return the outputs of a stack. Raises StackError if it does not exist."""
+    stack = _describe(boto3.client("cloudformation"), name)
+    if stack is None:
+        raise StackError(f"There is no stack {name}.")
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 def environment(stage: str) -> dict[str, str]:
     """Return the environment variables of the stage's Lambdas."""
+    return {variable_name(key): value for key, value in outputs(stack_name(stage)).items()}
+
+
+def delete(name: str) -> None:
+    """Delete a stack, but not the table and the keys. Raises StackError."""
     client: CloudFormationClient = boto3.client("cloudformation")
-    stack = client.describe_stacks(StackName=stack_name(stage))["Stacks"][0]
-    return {
-        variable_name(output["OutputKey"]): output["OutputValue"] for output in stack["Outputs"]
-    }
-
-
-def variable_name(output: str) -> str:
-    """Return the environment variable for an output of the stack."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", output).upper()
-
-
-def delete(stage: str, *, with_data: bool) -> None:
-    """Delete the stack of a stage; the table and the keys only `with_data`.
-
-    Raises StackError.
-    """
-    client: CloudFormationClient = boto3.client("cloudformation")
-    name = stack_name(stage)
     client.delete_stack(StackName=name)
-    try:
-        client.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=_WAIT)  # type: ignore[arg-type]
-    except WaiterError:
-        raise StackError(f"Stack {name} could not be deleted; its events say why.") from None
-    if with_data:
-        _delete_data(stage)
+    change_set.wait(client, name, "DELETE")
 
 
-def stack_name(stage: str) -> str:
-    return f"tasks-{stage}"
-
-
-def _propose(
-    client: "CloudFormationClient", name: str, parameters: "list[ParameterTypeDef]", is_new: bool
-) -> str | None:
-    """Create a change set and return its name, None if there is nothing to change."""
-    change_set = f"deploy-{time.time_ns()}"
-    try:
-        client.create_change_set(
-            StackName=name,
-            ChangeSetName=change_set,
-            ChangeSetType="CREATE" if is_new else "UPDATE",
-            TemplateBody=TEMPLATE.read_text(),
-            Parameters=parameters,
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-            ImportExistingResources=True,
-        )
-        client.get_waiter("change_set_create_complete").wait(
-            StackName=name, ChangeSetName=change_set, WaiterConfig={"Delay": 1, "MaxAttempts": 300}
-        )
-    except ClientError as error:
-        reason = error.response["Error"]["Message"]
-    except WaiterError as error:
-        reason = str(error.last_response.get("StatusReason"))
-    else:
-        return change_set
-    if any(words in reason for words in _NOTHING_TO_DO):
-        return None
-    raise StackError(f"Stack {name} cannot be changed: {reason}")
-
-
-def _status(client: "CloudFormationClient", name: str) -> str | None:
-    try:
-        status = client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-    except ClientError as error:
-        if "does not exist" in error.response["Error"]["Message"]:
-            return None
-        raise
-    return None if status == "DELETE_COMPLETE" else status
-
-
-def _delete_data(stage: str) -> None:
+def delete_data(stage: str) -> None:
+    """Delete the table and the keys of a stage whose stack is deleted."""
     dynamodb, secrets = boto3.client("dynamodb"), boto3.client("secretsmanager")
+    table = f"tasks-{stage}"
     with suppress(dynamodb.exceptions.ResourceNotFoundException):
-        dynamodb.delete_table(TableName=f"tasks-{stage}")
+        if dynamodb.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
+            dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=table)
+        dynamodb.get_waiter("table_not_exists").wait(TableName=table, WaiterConfig={"Delay": 2})
     with suppress(secrets.exceptions.ResourceNotFoundException):
         secrets.delete_secret(
             SecretId=f"tasks-{stage}-signing-keys", ForceDeleteWithoutRecovery=True
         )
+
+
+def _usable(client: "CloudFormationClient", name: str) -> "StackTypeDef | None":
+    """Return a stack that can be updated, None if it has to be created. Raises StackError."""
+    stack = _describe(client, name)
+    if stack is None:
+        return None
+    status = stack["StackStatus"]
+    if status in _NEVER_CREATED:
+        client.delete_stack(StackName=name)
+        change_set.wait(client, name, "DELETE")
+        return None
+    if status in _STUCK:
+        raise StackError(f"Stack {name} is in {status}. {_STUCK[status].format(name=name)}")
+    if status.endswith("_IN_PROGRESS"):
+        raise StackError(f"Stack {name} is in {status}: somebody else changes it. Wait for it.")
+    return stack
+
+
+def _describe(client: "CloudFormationClient", name: str) -> "StackTypeDef | None":
+    try:
+        stack = client.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return None
+        raise
+    return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack

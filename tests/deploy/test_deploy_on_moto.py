@@ -25,6 +25,15 @@ STAGE = "dev"
 # MiniStack takes an access key of 12 digits for the account; this is moto's.
 ACCOUNT = "123456789012"
 
+#: Runs a module as `python -m` does. The tests may run on a Python that Lambdas must not get.
+RUN = """
+import runpy, sys
+from infra import lambda_python
+lambda_python.OLDEST = (3, 11)
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -100,7 +109,7 @@ def run(
     project: Path, environment: dict[str, str], *arguments: str, answer: str = ""
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *arguments],
+        [sys.executable, "-c", RUN, *arguments],
         cwd=project,
         env=environment,
         input=answer,

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 
+from infra import package_stack, stack
 from infra.local.cloud import cloud
 from infra.local.loops import FIRE_EVERY, OneTimeSchedules
 from tests.deploy.conftest import STAGE
@@ -40,7 +41,7 @@ __all__ = [
     "test_unknown_paths_answer_in_the_shape_of_every_error",
 ]
 
-STACK = f"tasks-{STAGE}"
+STACK = stack.package_stack_name(STAGE)
 BUCKET = "packages"
 _ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -65,23 +66,11 @@ class Aws:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def deploy(self, package: Path) -> None:
-        """Do what `aws cloudformation package` and `deploy` do."""
-        s3, cloudformation = self.client("s3"), self.client("cloudformation")
-        s3.create_bucket(Bucket=BUCKET)
-        s3.upload_file(str(package / "deployment.zip"), BUCKET, "deployment.zip")
-        template = json.loads((package / "sam.json").read_text())
-        for resource in template["Resources"].values():
-            if resource["Type"] == "AWS::Serverless::Function":
-                resource["Properties"]["CodeUri"] = f"s3://{BUCKET}/deployment.zip"
-        s3.put_object(Bucket=BUCKET, Key="sam.json", Body=json.dumps(template).encode())
-        cloudformation.create_stack(
-            StackName=STACK,
-            TemplateURL=f"{self.endpoint}/{BUCKET}/sam.json",
-            Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=STACK, WaiterConfig={"Delay": 1}
-        )
+        """Do what `make deploy-package` does."""
+        self.client("s3").create_bucket(Bucket=BUCKET)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(boto3, "client", self.client)
+            package_stack.deploy(STAGE, package, BUCKET)
         self._import_gateway_responses()
 
     def _import_gateway_responses(self) -> None:
