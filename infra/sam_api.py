@@ -11,7 +11,7 @@ Json = dict[str, Any]
 def resources(stage: str, settings: StageSettings) -> Json:
     """Return what the template has of the API, by logical id."""
     return {
-        "RestAPI": {"DependsOn": "ApiGatewayAccount", "Properties": _api(stage, settings)},
+        "RestAPI": {"Properties": _api(stage, settings)},
         # Without a role for logs API Gateway refuses a stage with an access log. All APIs of an
         # account in a region share the role.
         "ApiGatewayAccount": {
@@ -48,6 +48,10 @@ def _api(stage: str, settings: StageSettings) -> Json:
             responses[response_type]["StatusCode"] = response.status
     return {
         "Name": "tasks",
+        # Makes the API wait for the role. DependsOn cannot name what a condition may leave out.
+        "Description": {
+            "Fn::If": ["SetsLogRole", {"Fn::Sub": "Tasks, logs by ${ApiGatewayAccount}"}, "Tasks"]
+        },
         "Tags": stage_settings.tags(stage),
         "TracingEnabled": settings.tracing,
         "AccessLogSetting": {

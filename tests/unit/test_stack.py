@@ -9,12 +9,16 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from infra import StackError, stack
+from infra import StackError, stack, stage_settings
 from infra.template import TEMPLATE
 
 NAME = "tasks-dev"
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:tasks-dev-signing-keys-AbCdEf"
 STAGE = {"ParameterKey": "Stage", "ParameterValue": "dev"}
+SETTINGS = [
+    {"ParameterKey": name, "ParameterValue": value}
+    for name, value in stage_settings.of("dev").parameters.items()
+]
 EMAIL = {"ParameterKey": "AlarmEmail", "UsePreviousValue": True}
 
 
@@ -60,7 +64,7 @@ class Aws:
         request = {
             **named,
             "ChangeSetType": kind,
-            "Parameters": [STAGE],
+            "Parameters": [STAGE, *SETTINGS],
             "Capabilities": ("CAPABILITY_NAMED_IAM",),
             "TemplateBody": TEMPLATE.read_text(),
         }
@@ -160,7 +164,7 @@ def test_a_new_stack_is_created(aws: Aws) -> None:
 @pytest.mark.usefixtures("no_package")
 def test_an_existing_stack_keeps_the_parameters_that_are_not_given(aws: Aws) -> None:
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev")
 
@@ -213,7 +217,7 @@ def test_a_failure_names_the_resource_that_failed_first(aws: Aws) -> None:
         return ids | event | {"ResourceStatusReason": reason}
 
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_ROLLBACK_COMPLETE")
     events = [
         event("Queue", "CREATE_FAILED", "Resource creation cancelled"),
@@ -243,7 +247,7 @@ def test_a_table_and_keys_left_behind_are_imported_alone_before_the_rest_is_crea
     )
     aws.executed("IMPORT_COMPLETE")
     aws.stack("IMPORT_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev")
 
@@ -259,7 +263,7 @@ def test_only_what_was_left_behind_is_imported(aws: Aws, table: bool, secret: bo
     )
     aws.executed("IMPORT_COMPLETE")
     aws.stack("IMPORT_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev")
 
@@ -289,7 +293,7 @@ def test_a_change_that_deletes_what_serves_is_refused_with_a_way_to_insist(
     aws: Aws, deletion: dict[str, Any]
 ) -> None:
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", deletion, Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", deletion, Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.answer("delete_change_set", {}, {"StackName": NAME, "ChangeSetName": ANY})
     with pytest.raises(StackError, match=rf"Thing: {deletion['ResourceType']}[^$]*ALLOW=Thing"):
         stack.deploy("dev")
@@ -298,7 +302,9 @@ def test_a_change_that_deletes_what_serves_is_refused_with_a_way_to_insist(
 @pytest.mark.usefixtures("no_package")
 def test_an_allowed_deletion_is_done(aws: Aws) -> None:
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", change("Remove", "AWS::SQS::Queue"), Parameters=[STAGE, EMAIL])
+    aws.change_set(
+        "UPDATE", change("Remove", "AWS::SQS::Queue"), Parameters=[STAGE, *SETTINGS, EMAIL]
+    )
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev", allowed=["Thing"])
 
@@ -317,7 +323,7 @@ def test_an_allowed_deletion_is_done(aws: Aws) -> None:
 @pytest.mark.usefixtures("no_package")
 def test_other_changes_are_made(aws: Aws, harmless: dict[str, Any]) -> None:
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", harmless, Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", harmless, Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev")
 
@@ -337,7 +343,7 @@ def test_the_stack_of_prod_is_protected_from_deletion(
     monkeypatch.setattr(stack, "PROTECTED_STAGES", ("dev",))
     aws.stack(None, f"{NAME}-package")
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     protection = {"StackName": NAME, "EnableTerminationProtection": True}
     aws.answer("update_termination_protection", {}, protection)

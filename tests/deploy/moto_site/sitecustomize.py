@@ -1,13 +1,15 @@
 """Loaded by every Python process of the deployment test: lets moto accept Chalice's API.
 
 moto needs a description, which Chalice's document lacks, and cannot read Swagger 2.0, its format.
-AWS accepts it as it is.
+It cannot tag an API either. AWS accepts all of that as it is. moto has no account's quota; here
+it is a new account's.
 """
 
 import json
 from typing import Any
 
 from botocore import handlers
+from botocore.awsrequest import AWSResponse
 
 
 def _describe(params: dict[str, Any], **_: Any) -> None:
@@ -18,7 +20,18 @@ def _describe(params: dict[str, Any], **_: Any) -> None:
     params["body"] = json.dumps(api)
 
 
+def _tag_nothing(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    return AWSResponse("", 204, {}, None), {}
+
+
+def _new_account(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
+    return AWSResponse("", 200, {}, None), {"AccountLimit": limit}
+
+
 handlers.BUILTIN_HANDLERS += [
+    ("before-call.lambda.GetAccountSettings", _new_account),
+    ("before-call.api-gateway.TagResource", _tag_nothing),
     ("before-parameter-build.api-gateway.ImportRestApi", _describe),
     ("before-parameter-build.api-gateway.PutRestApi", _describe),
 ]
