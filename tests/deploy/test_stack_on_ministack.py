@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from infra import StackError, stack
+from infra.change_set import Template
 from infra.local import emulated
 from infra.local.cloud import cloud
 from infra.template import read_template
@@ -112,7 +113,7 @@ def test_a_first_deployment_that_failed_can_be_repeated(aws: Aws) -> None:
         },
     }
     whole = emulated.reduced(read_template())
-    template = stack.Template(json.dumps({**whole, "Resources": fails | whole["Resources"]}))
+    template = Template(json.dumps({**whole, "Resources": fails | whole["Resources"]}))
     with pytest.raises(StackError, match="NeverComes"):
         stack.bring_up_to_date(NAME, STAGE, template, {})
     deploy()
@@ -141,7 +142,7 @@ def test_a_template_without_the_table_is_refused_and_changes_nothing(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy()
-    template = stack.Template('{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}')
+    template = Template('{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}')
     with pytest.raises(
         StackError, match=r"Remove Table: AWS::DynamoDB::Table tasks-dev"
     ) as refused:

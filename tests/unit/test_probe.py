@@ -1,7 +1,9 @@
 """The probe reports what came beside what was expected, and never stops at a fault."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -127,11 +129,11 @@ def test_a_task_has_to_start_within_two_seconds_after_its_time(
             at = request.read().decode().split('scheduled_at":"')[1].split('"')[0]
             return httpx.Response(201, json={"id": "1", "started_at": None})
         if request.url.path == "/api/tasks/1":
-            late = probe.datetime.fromisoformat(at) + probe.timedelta(seconds=started)
+            late = datetime.fromisoformat(at) + timedelta(seconds=started)
             return httpx.Response(200, json={"id": "1", "started_at": late.isoformat()})
         return httpx.Response(201, json={"access": "token"})
 
     serve(tasks)
-    monkeypatch.setattr(probe.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     (line,) = probe.scheduled_task(URL)
     assert line.verdict == verdict
