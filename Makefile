@@ -1,5 +1,18 @@
 # `make` lists the commands; README.md explains them.
 
+# The Lambdas get the Python that deploys them: 3.13, where there is one, in a virtual environment
+# of its own. Set PYTHON or VENV to choose another.
+LAMBDA := deploy deploy-package destroy package
+ifneq ($(filter $(LAMBDA),$(MAKECMDGOALS)),)
+ifeq ($(origin PYTHON)$(origin VENV),undefinedundefined)
+PYTHON_3_13 := $(shell infra/find-python-3.13)
+ifneq ($(PYTHON_3_13),)
+PYTHON := $(PYTHON_3_13)
+VENV   := .venv-3.13
+endif
+endif
+endif
+
 PYTHON ?= python3
 VENV   ?= .venv
 CLOUD  ?= embedded
@@ -10,7 +23,7 @@ READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
 .PHONY: bench localstack test-localstack test-localstack-host
-.PHONY: help install run test test-unit lint format lock clean deploy destroy package policies probe redrive
+.PHONY: help install run test test-unit lint format lock clean deploy deploy-package destroy package policies probe redrive
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -39,9 +52,15 @@ test-unit: $(READY) ## run only the tests that need no server, with branch cover
 bench: $(READY) ## measure a running service and compare: URL=http://localhost:8000
 	@$(BIN)/python bench/tasks.py $(if $(URL),--url $(URL))
 
-deploy: $(READY) stage ## deploy to AWS: STAGE=dev|prod; URL= of a custom domain, ALARM_EMAIL=
-	@$(BIN)/python -m infra.deploy --stage $(STAGE) $(if $(QUICK),--quick) $(if $(URL),--url $(URL)) \
-		$(if $(ALARM_EMAIL),--alarm-email $(ALARM_EMAIL))
+deploy: $(READY) stage ## deploy to AWS: STAGE=dev|prod; URL= of a custom domain, ALARM_EMAIL=, ALLOW=
+	@$(BIN)/python -m infra.deploy --stage $(STAGE) $(OPTIONS)
+
+deploy-package: $(READY) stage ## deploy the package instead: also BUCKET= for the code
+	@test -n "$(BUCKET)" || { echo "Name an S3 bucket for the code: BUCKET=..."; exit 1; }
+	@$(BIN)/python -m infra.package_stack --stage $(STAGE) --out build/$(STAGE) --bucket $(BUCKET) $(OPTIONS)
+
+OPTIONS = $(if $(URL),--url $(URL)) $(if $(ALARM_EMAIL),--alarm-email $(ALARM_EMAIL)) \
+	$(if $(ALLOW),--allow $(ALLOW)) $(if $(QUICK),--quick)
 
 destroy: $(READY) stage ## delete a stage from AWS; DATA=delete also deletes the table and keys
 	@$(BIN)/python -m infra.destroy --stage $(STAGE) --data $(DATA)
@@ -97,5 +116,5 @@ lock: ## pin all requirements again (needs uv)
 		--custom-compile-command 'make lock' -o requirements-localstack-3.11.txt requirements-localstack-3.11.in
 
 clean: ## remove everything that can be rebuilt; keeps the data in .local/
-	rm -rf .venv .venv-* .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build
+	rm -rf .venv .venv-* .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .deploy build
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -47,6 +47,8 @@ class Template:
 
     text: str = ""
     url: str = ""
+    #: The names of its parameters.
+    parameters: frozenset[str] = frozenset()
     capabilities: "tuple[CapabilityType, ...]" = ("CAPABILITY_NAMED_IAM",)
 
 

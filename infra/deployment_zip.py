@@ -12,6 +12,9 @@ from infra import PackageError
 
 MAX_BYTES = 20 * 2**20
 
+#: How wheels and ELF headers (e_machine, in /usr/include/elf.h) name Lambda's architectures.
+_MACHINES = {"arm64": ("aarch64", 183), "x86_64": ("x86_64", 62)}
+
 
 def normalize(path: Path) -> None:
     """Rewrite a zip so that its bytes depend only on the files in it."""
@@ -54,6 +57,29 @@ def check(path: Path, requirements: Path) -> None:
         raise PackageError(
             f"{path.name} has {mebibytes(path)}, more than {MAX_BYTES // 2**20} MiB."
         )
+
+
+def check_binaries(path: Path, architecture: str, python: tuple[int, int]) -> None:
+    """Check that everything compiled in a zip is for an architecture and a version of Python.
+
+    Raises PackageError.
+    """
+    wheel_name, elf_number = _MACHINES[architecture]
+    tag = f"cp{python[0]}{python[1]}"
+    fits = re.compile(rf"(py3|py2\.py3)-none-any|({tag}|cp3\d+-abi3|py3-none).*_{wheel_name}")
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(".dist-info/WHEEL"):
+                tags = message_from_bytes(archive.read(name)).get_all("Tag", [])
+                if not any(fits.match(one) for one in tags):
+                    raise PackageError(f"{name} is for {tags}, not for {tag} on {architecture}.")
+            elif name.endswith(".so"):
+                header = archive.read(name)[:20]
+                machine = int.from_bytes(header[18:20], "little")
+                if header[:4] != b"\x7fELF" or machine != elf_number:
+                    raise PackageError(f"{name} is not compiled for {architecture}.")
+                if (other := re.search(r"\.cpython-(\d+)-", name)) and other[1] != tag[2:]:
+                    raise PackageError(f"{name} is compiled for another Python than {tag}.")
 
 
 def _distribution(archive: zipfile.ZipFile, name: str) -> str:

@@ -4,9 +4,9 @@ import sys
 
 from infra import DeployError
 
-#: AWS supports 3.12 until October 2028 and 3.13 until June 2029. The end of 3.11 is near: June 2026
-#: when Lambda's policy was first published, June 2027 at the latest
-#: (https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html).
+#: Lambda deprecates 3.11 on 2027-06-30 and refuses updates of such functions after 2027-08-31; 3.12
+#: follows in October 2028, 3.13 in June 2029. cfn-lint ships the dates of
+#: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html (LmbdRuntimeLifecycle.json).
 OLDEST = (3, 12)
 #: The newest that `make install` takes.
 NEWEST = (3, 13)

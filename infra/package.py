@@ -12,7 +12,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra import ROOT, PackageError, deployment_zip, policies, sam_template, stage_settings
+from infra import (
+    ROOT,
+    DeployError,
+    PackageError,
+    deployment_zip,
+    lambda_python,
+    policies,
+    sam_template,
+    stage_settings,
+)
 from infra.template import Json, placeholders
 
 #: The parts of the project that Chalice needs.
@@ -38,6 +47,8 @@ def build(stage: str, out: Path, architecture: str | None = None) -> None:
     sam_template.check(template, resources)
     deployment_zip.normalize(out / "deployment.zip")
     deployment_zip.check(out / "deployment.zip", ROOT / "requirements.txt")
+    architecture = sam_template.architecture(template)
+    deployment_zip.check_binaries(out / "deployment.zip", architecture, sys.version_info[:2])
 
 
 def _copy_project(project: Path, stage: str, architecture: str | None) -> None:
@@ -92,8 +103,9 @@ def main() -> None:
     parser.add_argument("--architecture", choices=["arm64", "x86_64"])
     arguments = parser.parse_args()
     try:
+        lambda_python.check()
         build(arguments.stage, arguments.out, arguments.architecture)
-    except PackageError as error:
+    except (DeployError, PackageError) as error:
         raise SystemExit(str(error)) from None
     archive = arguments.out / "deployment.zip"
     print(f"{arguments.out / 'sam.json'}, {archive} ({deployment_zip.mebibytes(archive)})")

@@ -38,8 +38,10 @@ def deploy(
     Raises StackError, ClientError, BotoCoreError.
     """
     stack.refuse_if_deployed(stack.stack_name(stage), "make deploy")
+    built: Json = json.loads((folder / "sam.json").read_text())
     template = Template(
-        url=_upload(stage, folder, bucket),
+        url=_upload(stage, built, (folder / "deployment.zip").read_bytes(), bucket),
+        parameters=frozenset(built["Parameters"]),
         capabilities=("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"),
     )
     name = stack.package_stack_name(stage)
@@ -54,14 +56,12 @@ def deploy(
     return stack.outputs(name)["EndpointURL"]
 
 
-def _upload(stage: str, folder: Path, bucket: str) -> str:
+def _upload(stage: str, template: Json, code: bytes, bucket: str) -> str:
     """Upload a package and return the URL of its template, which names the uploaded zip."""
     s3 = boto3.client("s3")
-    code = (folder / "deployment.zip").read_bytes()
     # A new name for new code: CloudFormation compares names, not contents.
     key = f"tasks-{stage}/{hashlib.sha256(code).hexdigest()}.zip"
     s3.put_object(Bucket=bucket, Key=key, Body=code)
-    template: Json = json.loads((folder / "sam.json").read_text())
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = f"s3://{bucket}/{key}"

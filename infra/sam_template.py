@@ -156,6 +156,12 @@ def check(template: Json, resources: Json) -> None:
         raise PackageError(f"Unexpected or missing functions: {functions ^ set(FUNCTIONS)}.")
 
 
+def architecture(template: Json) -> str:
+    """Return the architecture of the functions."""
+    name: str = template["Resources"]["APIHandler"]["Properties"]["Architectures"][0]
+    return name
+
+
 def _typed_parts(resources: Json) -> Iterator[tuple[str, Json]]:
     """Yield the resources and the functions' events: Chalice gives each a type."""
     for name, resource in resources.items():

@@ -10,13 +10,11 @@ from botocore.exceptions import ClientError
 
 from infra import StackError, change_set, leftovers, stage_settings
 from infra.change_set import Template
-from infra.template import DATA, TEMPLATE, read_template, variable_name
+from infra.template import TEMPLATE, read_template, variable_name
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
-
-__all__ = ["DATA", "TEMPLATE", "StackError"]
 
 #: Stages whose stack nobody can delete by mistake.
 PROTECTED_STAGES = ("prod",)
@@ -63,7 +61,8 @@ def deploy(
     parameters = stage_settings.of(stage).parameters
     if alarm_email is not None:
         parameters["AlarmEmail"] = alarm_email
-    template = template or Template(TEMPLATE.read_text())
+    names = frozenset(read_template()["Parameters"])
+    template = template or Template(TEMPLATE.read_text(), parameters=names)
     bring_up_to_date(stack_name(stage), stage, template, parameters, allowed=allowed)
 
 
@@ -84,27 +83,40 @@ def bring_up_to_date(
     """
     client: CloudFormationClient = boto3.client("cloudformation")
     stack = _usable(client, name)
-    given: list[ParameterTypeDef] = [
-        {"ParameterKey": key, "ParameterValue": value}
-        for key, value in {"Stage": stage, **parameters}.items()
-    ]
+    given = {"Stage": stage, **parameters}
     if stack is None and (found := leftovers.find(stage)):
         only = leftovers.import_template(
             read_template(), [one["LogicalResourceId"] for one in found]
         )
-        known = [one for one in given if one["ParameterKey"] in only["Parameters"]]
-        change_set.apply(client, name, "IMPORT", Template(json.dumps(only)), known, to_import=found)
+        known = {key: value for key, value in given.items() if key in only["Parameters"]}
+        text = Template(json.dumps(only))
+        change_set.apply(client, name, "IMPORT", text, _parameters(known), to_import=found)
         stack = _describe(client, name)
-    previous: list[ParameterTypeDef] = [
-        {"ParameterKey": one["ParameterKey"], "UsePreviousValue": True}
-        for one in (stack["Parameters"] if stack and "Parameters" in stack else [])
-        if one["ParameterKey"] not in {"Stage", *parameters}
-    ]
-    kind: change_set.Kind = "UPDATE" if stack else "CREATE"
-    change_set.apply(client, name, kind, template, [*given, *previous], allowed=allowed)
+    if stack is None:
+        change_set.apply(client, name, "CREATE", template, _parameters(given))
+        stack = _describe(client, name)
+        if stage not in PROTECTED_STAGES:
+            return
+    if stage in PROTECTED_STAGES:
+        given["DeletionProtection"] = "true"
+    previous = _previous(stack, template.parameters - set(given))
+    change_set.apply(
+        client, name, "UPDATE", template, [*_parameters(given), *previous], allowed=allowed
+    )
     if stage in PROTECTED_STAGES:
         # A change set cannot set it: only CreateStack and this call can.
         client.update_termination_protection(StackName=name, EnableTerminationProtection=True)
+
+
+def _parameters(given: Mapping[str, str]) -> "list[ParameterTypeDef]":
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+
+
+def _previous(stack: "StackTypeDef | None", names: Collection[str]) -> "list[ParameterTypeDef]":
+    """Return the parameters, of those named, that a stack has already and keeps."""
+    parameters = stack["Parameters"] if stack and "Parameters" in stack else []
+    keys = [one["ParameterKey"] for one in parameters if one["ParameterKey"] in names]
+    return [{"ParameterKey": key, "UsePreviousValue": True} for key in keys]
 
 
 def refuse_if_deployed(name: str, way: str) -> None:

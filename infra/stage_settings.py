@@ -59,8 +59,6 @@ class StageSettings:
     #: How many API Lambdas may run at once, which leaves the rest to the worker; 0 for no limit.
     api_concurrency: int = 200
     log_retention_days: int = 30
-    #: Whether DynamoDB refuses to delete the table.
-    deletion_protection: bool = False
     #: Requests per address and 5 minutes; 0 for no web ACL.
     waf_limit: int = 0
     #: Dollars per month of the whole account; 0 for no budget.
@@ -73,14 +71,13 @@ class StageSettings:
         """Return the settings that are parameters of resources.yaml."""
         return {
             "LogRetentionDays": str(self.log_retention_days),
-            "DeletionProtection": str(self.deletion_protection).lower(),
             "WafLimit": str(self.waf_limit),
             "MonthlyBudget": str(self.monthly_budget),
         }
 
 
 #: What differs from the defaults. A stage that is not here has them all.
-STAGES = {"prod": StageSettings(deletion_protection=True, canary="Canary10Percent10Minutes")}
+STAGES = {"prod": StageSettings(canary="Canary10Percent10Minutes")}
 
 
 def of(stage: str) -> StageSettings:

@@ -8,7 +8,9 @@ from infra.template import Json, read_template
 
 def template() -> Template:
     """Return resources.yaml as an emulator takes it."""
-    return Template(json.dumps(reduced(read_template()), separators=(",", ":")))
+    whole = reduced(read_template())
+    text = json.dumps(whole, separators=(",", ":"))
+    return Template(text, parameters=frozenset(whole["Parameters"]))
 
 
 def reduced(template: Json) -> Json:

@@ -3,6 +3,7 @@
 MiniStack makes the stack, whose types moto does not know; moto is all the rest.
 """
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ import pytest
 from infra import gateway
 from infra.local import emulated
 from infra.local.cloud import cloud, free_port
+from tests.deploy.deployer import DIRECT, allows, needs
 from tests.e2e.conftest import LocalService, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +77,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
                 "AWS_SECRET_ACCESS_KEY": "test",
                 "AWS_DEFAULT_REGION": "us-east-1",
                 "PYTHONPATH": str(Path(__file__).with_name("moto_site")),
+                "RECORD_CALLS": str(tmp_path_factory.mktemp("calls") / "calls.jsonl"),
             }
         )
     moto.terminate()
@@ -100,7 +103,9 @@ def _answers(url: str) -> bool:
 def client(service: str, environment: dict[str, str]) -> Any:
     return boto3.client(  # type: ignore[call-overload]  # a service by a variable
         service,
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        endpoint_url=environment.get(
+            f"AWS_ENDPOINT_URL_{service.upper()}", environment["AWS_ENDPOINT_URL"]
+        ),
         aws_access_key_id=ACCOUNT,
         aws_secret_access_key="test",
         region_name="us-east-1",
@@ -120,6 +125,11 @@ def run(
         timeout=120,
         check=False,
     )
+
+
+def by_name(record: Path) -> dict[str, Any]:
+    """Return Chalice's record of what is deployed."""
+    return {one["name"]: one for one in json.loads(record.read_text())["resources"]}
 
 
 def state(environment: dict[str, str], stage: str = STAGE) -> dict[str, Any]:
@@ -205,6 +215,19 @@ def test_deploying_a_stage_again_changes_nothing_and_destroying_it_leaves_nothin
     assert second.returncode == 0, second.stdout + second.stderr
     assert state(environment) == deployed
 
+    # As in a fresh clone: git ignores what a deployment writes.
+    record = project / ".chalice" / "deployed" / f"{STAGE}.json"
+    before = by_name(record)
+    shutil.rmtree(record.parent)
+    shutil.rmtree(project / ".deploy")
+    from_clone = run(project, environment, *deploy)
+    assert from_clone.returncode == 0, from_clone.stdout + from_clone.stderr
+    assert state(environment) == deployed
+    assert by_name(record) == before
+    assert ACCOUNT not in (project / ".chalice" / "config.json").read_text()
+
+    shutil.rmtree(record.parent)
+
     refused = run(project, environment, "infra.destroy", "--stage", STAGE, answer="prod\n")
     assert refused.returncode != 0
     assert state(environment) == deployed
@@ -233,6 +256,13 @@ def test_a_deployment_that_failed_half_way_can_be_repeated(
     assert len(state(environment, "prod")["mappings"]) == 2
 
     destroy = ("infra.destroy", "--stage", "prod", "--data", "delete")
+    refused = run(project, environment, *destroy, answer="prod\n")
+    assert "is protected from deletion" in refused.stderr
+    assert len(state(environment, "prod")["mappings"]) == 2
+
+    client("cloudformation", environment).update_termination_protection(
+        StackName="tasks-prod", EnableTerminationProtection=False
+    )
     destroyed = run(project, environment, *destroy, answer="prod\n")
     assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
     assert state(environment) == nothing
@@ -244,3 +274,11 @@ def test_a_deployment_that_cannot_go_on_says_what_to_do(
     failed = run(project, environment, "infra.deploy", "--stage", "no-such-stage")
     assert failed.returncode != 0
     assert re.search(r"has no stage no-such-stage.*\n.*run this again", failed.stderr)
+
+
+def test_a_deployer_with_only_its_policy_can_do_all_that(environment: dict[str, str]) -> None:
+    lines = Path(environment["RECORD_CALLS"]).read_text().splitlines()
+    needed = {need for line in lines for need in needs(json.loads(line))}
+    assert {need for need in needed if not allows(DIRECT, *need)} == set()
+    actions = {action for action, _ in needed}
+    assert actions >= {"cloudformation:DeleteStack", "lambda:DeleteFunction", "iam:PassRole"}

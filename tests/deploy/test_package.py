@@ -247,6 +247,46 @@ def test_wheels_and_functions_have_the_same_architecture(built: Path, tmp_path: 
     assert machines(tmp_path / "other") == {wheels[other]}
 
 
+PYTHON = sys.version_info[:2]
+
+
+@pytest.mark.parametrize("python", [(3, 10), (3, 14)])
+def test_wheels_for_another_python_stop_the_build(built: Path, python: tuple[int, int]) -> None:
+    with pytest.raises(PackageError, match=f"cp3{python[1]}"):
+        deployment_zip.check_binaries(built / "deployment.zip", architecture(built), python)
+
+
+def test_wheels_for_another_machine_stop_the_build(built: Path) -> None:
+    (other,) = {"arm64", "x86_64"} - {architecture(built)}
+    with pytest.raises(PackageError, match=other):
+        deployment_zip.check_binaries(built / "deployment.zip", other, PYTHON)
+
+
+@pytest.mark.parametrize(
+    ("name", "machine"),
+    [
+        # The number of the ELF header says another machine than the name.
+        ("a/_c.abi3.so", 40),
+        ("a/_c.cpython-39-x86_64-linux-gnu.so", None),
+    ],
+)
+def test_a_library_for_another_machine_or_python_stops_the_build(
+    built: Path, repack: Any, name: str, machine: int | None
+) -> None:
+    here = {"arm64": 183, "x86_64": 62}[architecture(built)]
+    elf = b"\x7fELF".ljust(18, b"\0") + (machine or here).to_bytes(2, "little")
+    with pytest.raises(PackageError, match=re.escape(name)):
+        deployment_zip.check_binaries(repack(name, elf), architecture(built), PYTHON)
+
+
+def test_wheels_of_the_stable_abi_fit_every_python(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "one.zip", "w") as archive:
+        archive.writestr("a-1.dist-info/WHEEL", "Tag: cp38-abi3-manylinux_2_17_aarch64\n")
+        archive.writestr("b-1.dist-info/WHEEL", "Tag: py3-none-any\n")
+        archive.writestr("c-1.dist-info/WHEEL", "Tag: cp313-cp313-manylinux2014_aarch64\n")
+    deployment_zip.check_binaries(tmp_path / "one.zip", "arm64", (3, 13))
+
+
 def architecture(built: Path) -> str:
     """Return the architecture that all functions of a package have."""
     resources = json.loads((built / "sam.json").read_text())["Resources"]

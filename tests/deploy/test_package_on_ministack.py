@@ -69,7 +69,6 @@ class Aws:
 
     def deploy(self, package: Path) -> None:
         """Do what `make deploy-package` does."""
-        self.client("s3").create_bucket(Bucket=BUCKET)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(boto3, "client", self.client)
             package_stack.deploy(STAGE, _reduced(package), BUCKET)
@@ -131,6 +130,7 @@ def aws(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         endpoint = running.__enter__()
     try:
         aws = Aws(endpoint)
+        aws.client("s3").create_bucket(Bucket=BUCKET)
         aws.deploy(built)
         with one_time_schedules(aws):
             yield aws
@@ -231,6 +231,12 @@ def test_a_dead_letter_ends_its_task_in_failure(aws: Aws, queue: Queue, service:
     dead_letters.send(message["Body"])
     assert finished(ned, task)["error"]["code"] == "retries_exhausted"
     wait_for(lambda: dead_letters.counts() == (0, 0))
+
+
+def test_deploying_the_package_again_keeps_its_api(aws: Aws, built: Path) -> None:
+    before = aws.outputs
+    aws.deploy(built)
+    assert aws.outputs == before
 
 
 def test_a_rule_runs_the_sweeper_every_minute(aws: Aws) -> None:

@@ -162,11 +162,9 @@ def test_a_resource_that_outlives_the_stack_outlives_its_replacement() -> None:
         assert (one.get("UpdateReplacePolicy") == "Retain") == retained, name
 
 
-def test_nobody_deletes_the_table_of_prod_by_mistake() -> None:
-    protection = {"Fn::If": ["IsProtected", True, False]}
-    assert properties("Table")["DeletionProtectionEnabled"] == protection
-    assert stage_settings.of("prod").parameters["DeletionProtection"] == "true"
-    assert stage_settings.of("dev").parameters["DeletionProtection"] == "false"
+def test_a_table_can_be_protected_from_deletion_but_not_while_it_is_created() -> None:
+    assert properties("Table")["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert cloud.template()["Parameters"]["DeletionProtection"]["Default"] == "false"
 
 
 def test_every_resource_with_data_says_whether_it_is_deleted() -> None:
@@ -285,7 +283,7 @@ def test_every_function_and_the_api_have_a_log_group_with_the_stages_retention()
 def test_the_stage_settings_are_parameters_of_the_template(stage: str) -> None:
     parameters = cloud.template()["Parameters"]
     given = set(stage_settings.of(stage).parameters)
-    assert given == set(parameters) - {"Stage", "AlarmEmail"}
+    assert given == set(parameters) - {"Stage", "AlarmEmail", "DeletionProtection"}
 
 
 @pytest.mark.parametrize(("resource", "condition"), [("WebAcl", "HasWaf"), ("Budget", "HasBudget")])

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from infra import StackError, stack, stage_settings
+from infra import StackError, package_stack, stack, stage_settings
 from infra.template import TEMPLATE
 
 NAME = "tasks-dev"
@@ -158,12 +159,22 @@ def test_a_new_stack_is_created(aws: Aws) -> None:
     aws.leftovers(table=False, secret=False)
     aws.change_set("CREATE", change("Add", "AWS::DynamoDB::Table"))
     aws.executed("CREATE_COMPLETE")
+    aws.stack("CREATE_COMPLETE")
     stack.deploy("dev")
 
 
 @pytest.mark.usefixtures("no_package")
 def test_an_existing_stack_keeps_the_parameters_that_are_not_given(aws: Aws) -> None:
     aws.stack("UPDATE_COMPLETE")
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
+    aws.executed("UPDATE_COMPLETE")
+    stack.deploy("dev")
+
+
+@pytest.mark.usefixtures("no_package")
+def test_a_parameter_that_the_template_no_longer_has_is_dropped(aws: Aws) -> None:
+    old = [{"ParameterKey": key, "ParameterValue": "x"} for key in ("Stage", "Gone", "AlarmEmail")]
+    aws.stack("UPDATE_COMPLETE", Parameters=old)
     aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev")
@@ -191,6 +202,7 @@ def test_a_stack_whose_first_deployment_failed_is_deleted_and_created_again(
     aws.leftovers(table=False, secret=False)
     aws.change_set("CREATE")
     aws.executed("CREATE_COMPLETE")
+    aws.stack("CREATE_COMPLETE")
     stack.deploy("dev")
 
 
@@ -334,21 +346,50 @@ def test_a_stage_that_the_package_deployed_is_refused(aws: Aws) -> None:
         stack.deploy("dev")
 
 
+def test_the_package_of_a_stage_that_make_deploy_deployed_is_refused(
+    aws: Aws, tmp_path: Path
+) -> None:
+    aws.stack("CREATE_COMPLETE")
+    with pytest.raises(StackError, match=r"`make deploy` deployed this stage"):
+        package_stack.deploy("dev", tmp_path, "bucket")
+
+
 # -- protection of prod
 
 
-def test_the_stack_of_prod_is_protected_from_deletion(
-    aws: Aws, monkeypatch: pytest.MonkeyPatch
-) -> None:
+PROTECTED = {"ParameterKey": "DeletionProtection", "ParameterValue": "true"}
+PROTECTION = {"StackName": NAME, "EnableTerminationProtection": True}
+
+
+@pytest.fixture
+def protected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "PROTECTED_STAGES", ("dev",))
-    aws.stack(None, f"{NAME}-package")
+
+
+def test_prod_is_protected() -> None:
+    assert stack.PROTECTED_STAGES == ("prod",)
+
+
+@pytest.mark.usefixtures("no_package", "protected")
+def test_the_stack_and_the_table_of_prod_are_protected_from_deletion(aws: Aws) -> None:
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, PROTECTED, EMAIL])
     aws.executed("UPDATE_COMPLETE")
-    protection = {"StackName": NAME, "EnableTerminationProtection": True}
-    aws.answer("update_termination_protection", {}, protection)
+    aws.answer("update_termination_protection", {}, PROTECTION)
     stack.deploy("dev")
-    assert stack.PROTECTED_STAGES == ("dev",)
+
+
+@pytest.mark.usefixtures("no_package", "protected")
+def test_the_table_of_prod_is_protected_only_when_its_stack_was_created(aws: Aws) -> None:
+    aws.stack(None)
+    aws.leftovers(table=False, secret=False)
+    aws.change_set("CREATE")
+    aws.executed("CREATE_COMPLETE")
+    aws.stack("CREATE_COMPLETE")
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, PROTECTED, EMAIL])
+    aws.executed("UPDATE_COMPLETE")
+    aws.answer("update_termination_protection", {}, PROTECTION)
+    stack.deploy("dev")
 
 
 def test_a_protected_stack_says_how_to_lift_the_protection(aws: Aws) -> None:
