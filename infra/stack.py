@@ -82,6 +82,7 @@ def bring_up_to_date(
     Raises StackError.
     """
     client: CloudFormationClient = boto3.client("cloudformation")
+    tags = stage_settings.tags(stage)
     stack = _usable(client, name)
     given = {"Stage": stage, **parameters}
     if stack is None and (found := leftovers.find(stage)):
@@ -93,7 +94,7 @@ def bring_up_to_date(
         change_set.apply(client, name, "IMPORT", text, _parameters(known), to_import=found)
         stack = _describe(client, name)
     if stack is None:
-        change_set.apply(client, name, "CREATE", template, _parameters(given))
+        change_set.apply(client, name, "CREATE", template, _parameters(given), tags=tags)
         stack = _describe(client, name)
         if stage not in PROTECTED_STAGES:
             return
@@ -101,7 +102,13 @@ def bring_up_to_date(
         given["DeletionProtection"] = "true"
     previous = _previous(stack, template.parameters - set(given))
     change_set.apply(
-        client, name, "UPDATE", template, [*_parameters(given), *previous], allowed=allowed
+        client,
+        name,
+        "UPDATE",
+        template,
+        [*_parameters(given), *previous],
+        allowed=allowed,
+        tags=tags,
     )
     if stage in PROTECTED_STAGES:
         # A change set cannot set it: only CreateStack and this call can.

@@ -20,6 +20,7 @@ SETTINGS = [
     {"ParameterKey": name, "ParameterValue": value}
     for name, value in stage_settings.of("dev").parameters.items()
 ]
+TAGS = [{"Key": "service", "Value": "tasks"}, {"Key": "stage", "Value": "dev"}]
 EMAIL = {"ParameterKey": "AlarmEmail", "UsePreviousValue": True}
 
 
@@ -69,6 +70,8 @@ class Aws:
             "Capabilities": ("CAPABILITY_NAMED_IAM",),
             "TemplateBody": TEMPLATE.read_text(),
         }
+        if kind != "IMPORT":  # An import adds what exists, and changes nothing.
+            request["Tags"] = TAGS
         self.answer("create_change_set", {"Id": "i", "StackId": "s"}, request | expected)
         self.answer("describe_change_set", {"Status": "CREATE_COMPLETE"}, named)
         self.answer("describe_change_set", {"Changes": [], "NextToken": "2"}, named)
