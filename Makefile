@@ -23,7 +23,7 @@ READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
 .PHONY: bench localstack test-localstack test-localstack-host
-.PHONY: help install run test test-unit lint format lock clean deploy deploy-package destroy package policies redrive
+.PHONY: help install run test test-unit lint format lock clean deploy deploy-package destroy package policies probe redrive
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -60,7 +60,7 @@ deploy-package: $(READY) stage ## deploy the package instead: also BUCKET= for t
 	@$(BIN)/python -m infra.package_stack --stage $(STAGE) --out build/$(STAGE) --bucket $(BUCKET) $(OPTIONS)
 
 OPTIONS = $(if $(URL),--url $(URL)) $(if $(ALARM_EMAIL),--alarm-email $(ALARM_EMAIL)) \
-	$(if $(ALLOW),--allow $(ALLOW))
+	$(if $(ALLOW),--allow $(ALLOW)) $(if $(QUICK),--quick)
 
 destroy: $(READY) stage ## delete a stage from AWS; DATA=delete also deletes the table and keys
 	@$(BIN)/python -m infra.destroy --stage $(STAGE) --data $(DATA)
@@ -76,6 +76,10 @@ test-localstack-host: $(READY) ## run them without Docker: needs Java 17 and npm
 
 package: $(READY) stage ## write a CloudFormation package to build/STAGE/
 	@$(BIN)/python -m infra.package --stage $(STAGE) --out build/$(STAGE)
+
+probe: $(READY) ## compare a running service with what is expected of AWS: URL=https://...
+	@test -n "$(URL)" || { echo "Name the service: make probe URL=https://..."; exit 1; }
+	@$(BIN)/python -m infra.probe --url $(URL) $(if $(QUICK),--quick)
 
 redrive: $(READY) stage ## send the dead letters of a stage again
 	@$(BIN)/python -m infra.redrive --stage $(STAGE)

@@ -1,40 +1,28 @@
 """The API's stage: API Gateway's own responses, limits and access log, which Chalice cannot set."""
 
-import json
 import time
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
 
-from infra import PATIENCE, gateway
+from infra import PATIENCE, gateway, stage_settings, web_acl
+from infra.stage_settings import StageSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_apigateway.type_defs import PatchOperationTypeDef
 
-#: Requests per second that a stage accepts, and the burst beyond that.
-RATE_LIMIT, BURST_LIMIT = 5000, 5000
-
-#: One line of JSON per request; no tokens, no bodies.
-ACCESS_LOG = json.dumps(
-    {
-        "time": "$context.requestTime",
-        "request_id": "$context.requestId",
-        "ip": "$context.identity.sourceIp",
-        "method": "$context.httpMethod",
-        "path": "$context.path",
-        "status": "$context.status",
-        "error": "$context.error.responseType",
-        "ms": "$context.responseLatency",
-        "bytes": "$context.responseLength",
-    },
-    separators=(",", ":"),
-)
+#: CloudFormation's words for a method's settings, and those of `update_stage`.
+_PATCHES = {
+    "MetricsEnabled": "metrics/enabled",
+    "ThrottlingRateLimit": "throttling/rateLimit",
+    "ThrottlingBurstLimit": "throttling/burstLimit",
+}
 
 
-def configure(stage: str, api_id: str) -> None:
-    """Set API Gateway's own responses, the limits and the access log, and deploy the API.
+def configure(stage: str, api_id: str, settings: StageSettings) -> None:
+    """Set what Chalice cannot: API Gateway's own responses and the settings of the stage.
 
     Chalice overwrites the API with each deployment, so this follows each one.
     """
@@ -51,19 +39,24 @@ def configure(stage: str, api_id: str) -> None:
     client.create_deployment(restApiId=api_id, stageName=stage)
     _provide_log_role(client, log_role(stage))
     account, region, partition = _location()
-    log_group = f"arn:{partition}:logs:{region}:{account}:log-group:/aws/apigateway/tasks-{stage}"
-    settings = {
-        "/*/*/throttling/rateLimit": str(RATE_LIMIT),
-        "/*/*/throttling/burstLimit": str(BURST_LIMIT),
-        "/*/*/metrics/enabled": "true",
-        "/tracingEnabled": "true",
-        "/accessLogSettings/destinationArn": log_group,
-        "/accessLogSettings/format": ACCESS_LOG,
+    log_group = f"log-group:{stage_settings.access_log_group(stage)}"
+    patches: dict[str, str | bool | int] = {
+        "/tracingEnabled": settings.tracing,
+        "/accessLogSettings/destinationArn": f"arn:{partition}:logs:{region}:{account}:{log_group}",
+        "/accessLogSettings/format": stage_settings.ACCESS_LOG,
     }
+    for method in stage_settings.method_settings(settings):
+        for name, patch in _PATCHES.items():
+            patches[f"{method['ResourcePath']}/{method['HttpMethod']}/{patch}"] = method[name]
     operations: list[PatchOperationTypeDef] = [
-        {"op": "replace", "path": path, "value": value} for path, value in settings.items()
+        {"op": "replace", "path": path, "value": _text(value)} for path, value in patches.items()
     ]
     client.update_stage(restApiId=api_id, stageName=stage, patchOperations=operations)
+    api = f"arn:{partition}:apigateway:{region}::/restapis/{api_id}"
+    for arn in (api, f"{api}/stages/{stage}"):
+        client.tag_resource(resourceArn=arn, tags=stage_settings.tags(stage))
+    if settings.waf_limit:
+        web_acl.associate(stage, f"{api}/stages/{stage}")
 
 
 def return_log_role(stage: str) -> None:
@@ -74,6 +67,12 @@ def return_log_role(stage: str) -> None:
     client: APIGatewayClient = boto3.client("apigateway")
     if client.get_account().get("cloudwatchRoleArn") == log_role(stage):
         _set_log_role(client, "")
+
+
+def has_foreign_log_role(stage: str) -> bool:
+    """Return whether API Gateway has a role for logs that is not this stage's."""
+    client: APIGatewayClient = boto3.client("apigateway")
+    return client.get_account().get("cloudwatchRoleArn", "") not in ("", log_role(stage))
 
 
 def log_role(stage: str) -> str:
@@ -103,6 +102,10 @@ def _set_log_role(client: "APIGatewayClient", role: str) -> None:
     client.update_account(
         patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
     )
+
+
+def _text(value: str | bool | int) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _location() -> tuple[str, str, str]:

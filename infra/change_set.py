@@ -1,7 +1,7 @@
 """Changes a CloudFormation stack by a change set, unless that would delete what serves."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -61,14 +61,16 @@ def apply(
     *,
     to_import: "Sequence[ResourceToImportTypeDef]" = (),
     allowed: Collection[str] = (),
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     """Change a stack and wait until that is done; do nothing if there is nothing to change.
 
     `allowed` are the logical ids that may be removed or replaced although they are protected.
+    `tags` replace those of the stack, and so of its resources.
 
     Raises StackError.
     """
-    change_set = _propose(client, stack, kind, template, parameters, to_import)
+    change_set = _propose(client, stack, kind, template, parameters, to_import, tags or {})
     if change_set is None:
         return
     if refused := [
@@ -101,6 +103,7 @@ def _propose(
     template: Template,
     parameters: "Sequence[ParameterTypeDef]",
     to_import: "Sequence[ResourceToImportTypeDef]",
+    tags: Mapping[str, str],
 ) -> str | None:
     """Create a change set and return its name, None if there is nothing to change."""
     change_set = f"deploy-{time.time_ns()}"
@@ -117,6 +120,8 @@ def _propose(
         request["TemplateBody"] = template.text
     if to_import:
         request["ResourcesToImport"] = to_import
+    if tags:
+        request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
     try:
         client.create_change_set(**request)
         client.get_waiter("change_set_create_complete").wait(

@@ -18,8 +18,12 @@ from infra import (
     api_stage,
     deployed,
     event_sources,
+    functions,
     lambda_python,
+    probe,
     stack,
+    stage_settings,
+    web_acl,
 )
 from infra.chalice_project import read_config, read_record, run_chalice, write_project
 
@@ -42,15 +46,21 @@ def deploy(
     url: str | None = None,
     alarm_email: str | None = None,
     allowed: Collection[str] = (),
+    *,
+    quick: bool = False,
 ) -> str:
     """Bring a stage up to date and return its URL.
 
     `url` is the address of a custom domain; the default is API Gateway's URL. `allowed` are the
-    names of what may be deleted although it serves.
+    names of what may be deleted although it serves. A quick deployment does not wait for the
+    probe's scheduled task.
 
     Raises DeployError, StackError, ClientError, BotoCoreError.
     """
     read_config(stage)
+    settings = stage_settings.of(stage)
+    if not settings.waf_limit:
+        web_acl.release(stage)
     _step("stack")
     stack.deploy(stage, alarm_email, allowed=allowed)
     _step("configuration")
@@ -66,10 +76,15 @@ def deploy(
             event_sources.report_partial_failures(resource["event_uuid"])
     _step("API Gateway")
     api = next(one for one in record if one["resource_type"] == "rest_api")
-    api_stage.configure(stage, api["rest_api_id"])
+    api_stage.configure(stage, api["rest_api_id"], settings)
+    _step("Lambdas")
+    functions.configure(stage, settings)
+    functions.publish(stage)
     _step("smoke test")
     url = (url or api["rest_api_url"]).rstrip("/")
     smoke_test(url)
+    _step("probe")
+    probe.report(url, scheduled=not quick)
     return url
 
 
@@ -103,11 +118,18 @@ def main() -> None:
     parser.add_argument("--url", help="the service's URL, if it is not API Gateway's")
     parser.add_argument("--alarm-email", help="who receives alarms; unchanged if not given")
     parser.add_argument("--allow", default="", help="what may be deleted, separated by commas")
+    parser.add_argument("--quick", action="store_true", help="do not wait for the probe's task")
     arguments = parser.parse_args()
     allowed = arguments.allow.split(",")
     try:
         lambda_python.check()
-        url = deploy(arguments.stage, arguments.url, arguments.alarm_email, allowed)
+        url = deploy(
+            arguments.stage,
+            arguments.url,
+            arguments.alarm_email,
+            allowed,
+            quick=arguments.quick,
+        )
     except (DeployError, StackError, ClientError, BotoCoreError) as error:
         message = f"{error}\nThe finished steps stay in place; fix the cause and run this again."
         raise SystemExit(message) from error

@@ -4,7 +4,7 @@ import argparse
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import DeployError, StackError, api_stage, deployed, stack
+from infra import DeployError, StackError, api_stage, deployed, stack, web_acl
 from infra.chalice_project import read_config, remove_project, run_chalice, write_project
 from infra.template import placeholders
 
@@ -18,6 +18,7 @@ def destroy(stage: str, *, with_data: bool) -> None:
     for name in (package, resources):
         stack.refuse_if_protected(name)
     if stack.exists(package):
+        api_stage.return_log_role(stage)
         stack.delete(package)
     else:
         settings = read_config(stage)["stages"][stage].get("environment_variables", {})
@@ -26,6 +27,7 @@ def destroy(stage: str, *, with_data: bool) -> None:
         run_chalice("delete", stage)
         remove_project(stage)
         api_stage.return_log_role(stage)
+        web_acl.release(stage)
         stack.delete(resources)
     if with_data:
         stack.delete_data(stage)

@@ -39,8 +39,10 @@ class GatewayResponse:
 
 _RETRY = {"Retry-After": "'1'"}
 _NOT_FOUND = GatewayResponse(404, {"detail": "Not found.", "code": "not_found"})
-_UNAVAILABLE = GatewayResponse(
-    503,
+# Its status stays 504: CloudWatch counts a status that is not API Gateway's own as a 4XXError,
+# and then no alarm on 5XXError sees that the API times out.
+_TIMEOUT = GatewayResponse(
+    None,
     {"detail": "Service temporarily unavailable, try again later.", "code": "unavailable"},
     _RETRY,
 )
@@ -59,13 +61,13 @@ RESPONSES: dict[str, GatewayResponse] = {
     "THROTTLED": GatewayResponse(
         429, {"detail": "Request was throttled.", "code": "throttled"}, _RETRY
     ),
-    "INTEGRATION_FAILURE": _UNAVAILABLE,
-    "INTEGRATION_TIMEOUT": _UNAVAILABLE,
+    "INTEGRATION_FAILURE": _TIMEOUT,
+    "INTEGRATION_TIMEOUT": _TIMEOUT,
     "DEFAULT_4XX": GatewayResponse(
         None, {"detail": "The request is not valid.", "code": "bad_request"}
     ),
     "DEFAULT_5XX": GatewayResponse(
-        500,
+        None,
         {"detail": "Internal server error.", "code": "internal", "request_id": REQUEST_ID},
     ),
 }

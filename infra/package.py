@@ -12,7 +12,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra import ROOT, DeployError, PackageError, deployment_zip, lambda_python, sam_template
+from infra import (
+    ROOT,
+    DeployError,
+    PackageError,
+    deployment_zip,
+    lambda_python,
+    policies,
+    sam_template,
+    stage_settings,
+)
 from infra.template import Json, placeholders
 
 #: The parts of the project that Chalice needs.
@@ -33,7 +42,8 @@ def build(stage: str, out: Path, architecture: str | None = None) -> None:
         project = Path(folder, "project")
         _copy_project(project, stage, architecture)
         _run_chalice(project, stage, resources, out.absolute())
-    template = json.loads((out / "sam.json").read_text())
+    template = sam_template.point_at_alias(json.loads((out / "sam.json").read_text()))
+    (out / "sam.json").write_text(json.dumps(template, indent=2) + "\n")
     sam_template.check(template, resources)
     deployment_zip.normalize(out / "deployment.zip")
     deployment_zip.check(out / "deployment.zip", ROOT / "requirements.txt")
@@ -58,11 +68,15 @@ def _copy_project(project: Path, stage: str, architecture: str | None) -> None:
         config["lambda_architecture"] = architecture
         config["stages"][stage].pop("lambda_architecture", None)
     path.write_text(json.dumps(config))
+    tracing = stage_settings.of(stage).tracing
+    for function, document in policies.policies(stage, tracing=tracing).items():
+        policy = project / ".chalice" / policies.policy_file(function, stage).name
+        policy.write_text(policies.to_json(document))
 
 
 def _run_chalice(project: Path, stage: str, resources: Json, out: Path) -> None:
     merge_file = project.with_name("merge.json")
-    merge_file.write_text(json.dumps(sam_template.merge(resources)))
+    merge_file.write_text(json.dumps(sam_template.merge(resources, stage)))
     run = subprocess.run(
         [
             *(Path(sys.executable).with_name("chalice"), "package", "--stage", stage),

@@ -9,7 +9,18 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import DeployError, PackageError, StackError, lambda_python, package, stack
+from infra import (
+    DeployError,
+    PackageError,
+    StackError,
+    api_stage,
+    functions,
+    lambda_python,
+    package,
+    probe,
+    stack,
+    stage_settings,
+)
 from infra.change_set import Template
 from infra.deploy import smoke_test
 from infra.template import Json
@@ -34,7 +45,13 @@ def deploy(
         capabilities=("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"),
     )
     name = stack.package_stack_name(stage)
-    parameters = {} if alarm_email is None else {"AlarmEmail": alarm_email}
+    settings = stage_settings.of(stage)
+    parameters = settings.parameters | {
+        "ApiConcurrency": str(functions.concurrency(stage, settings.api_concurrency)),
+        "SetLogRole": str(not api_stage.has_foreign_log_role(stage)).lower(),
+    }
+    if alarm_email is not None:
+        parameters["AlarmEmail"] = alarm_email
     stack.bring_up_to_date(name, stage, template, parameters, allowed=allowed)
     return stack.outputs(name)["EndpointURL"]
 
@@ -70,6 +87,7 @@ def main() -> None:
         url = deploy(given.stage, given.out, given.bucket, given.alarm_email, allowed)
         url = (given.url or url).rstrip("/")
         smoke_test(url)
+        probe.report(url)
     except (DeployError, PackageError, StackError, ClientError, BotoCoreError) as error:
         raise SystemExit(f"{error}\nFix the cause and run this again.") from error
     print(f"{url}/api/")

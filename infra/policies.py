@@ -39,6 +39,13 @@ _POLL = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
 Policy = dict[str, Any]
 Statement = dict[str, Any]
 
+#: For X-Ray, which has no resources.
+TRACING: Statement = {
+    "Effect": "Allow",
+    "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+    "Resource": ["*"],
+}
+
 
 def read_rights() -> Rights:
     rights: Rights = json.loads(RIGHTS.read_text())
@@ -59,14 +66,16 @@ def kind_of(arn: str, stage: str) -> str | None:
     return None
 
 
-def policies(stage: str) -> dict[str, Policy]:
+def policies(stage: str, *, tracing: bool = False) -> dict[str, Policy]:
     """Return the policy document of each function, by Chalice's name for it."""
     documents = {}
     for function, rights in read_rights().items():
         statements = [_allow(actions, kind, stage) for kind, actions in rights.items()]
         if function in _POLLED:
             statements.append(_allow(_POLL, _POLLED[function], stage))
-        statements += _telemetry(stage)
+        statements.append(_logs(stage))
+        if tracing:
+            statements.append(TRACING)
         documents[function] = {"Version": "2012-10-17", "Statement": statements}
     return documents
 
@@ -91,21 +100,13 @@ def _allow(actions: list[str], kind: str, stage: str) -> Statement:
     return statement
 
 
-def _telemetry(stage: str) -> list[Statement]:
-    """Logs and X-Ray: with `autogen_policy: false` Chalice adds neither."""
-    return [
-        {
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": [f"arn:aws:logs:*:*:log-group:/aws/lambda/tasks-{stage}*"],
-        },
-        {
-            "Effect": "Allow",
-            "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-            # X-Ray has no resources.
-            "Resource": ["*"],
-        },
-    ]
+def _logs(stage: str) -> Statement:
+    """With `autogen_policy: false` Chalice does not add this."""
+    return {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": [f"arn:aws:logs:*:*:log-group:/aws/lambda/tasks-{stage}*"],
+    }
 
 
 def main() -> None:

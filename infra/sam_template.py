@@ -1,10 +1,11 @@
 """The SAM template of a package: Chalice's, `resources.yaml`, and what Chalice cannot set."""
 
+import copy
 from collections.abc import Iterator
 
-from infra import PackageError, gateway
-from infra.api_stage import BURST_LIMIT, RATE_LIMIT
+from infra import PackageError, sam_api, stage_settings
 from infra.event_sources import PARTIAL_FAILURES
+from infra.stage_settings import StageSettings
 from infra.template import Json, read_template, variable_name
 
 #: The suffix of each function's name after `tasks-<stage>`, as `chalice deploy` names it, by
@@ -15,6 +16,13 @@ FUNCTIONS = {
     "DeadLetters": "-dead_letters",
     "Sweeper": "-sweeper",
 }
+#: The alias that queues, rules and the API call, so that a version can replace another.
+ALIAS = "live"
+#: The functions that get new code step by step, and the alarms that end that.
+CANARIES = {
+    "APIHandler": ["ApiFaultsAlarm", "FunctionErrorsAlarm"],
+    "Worker": ["FunctionErrorsAlarm"],
+}
 #: The queue of a function, by logical ids.
 QUEUES = {"Worker": "Queue", "DeadLetters": "DeadLetterQueue"}
 
@@ -24,10 +32,12 @@ def read_resources(stage: str) -> Json:
     resources = read_template()
     # The policies and the API's stage contain its name literally.
     resources["Parameters"]["Stage"] |= {"Default": stage, "AllowedValues": [stage]}
+    for name, value in stage_settings.of(stage).parameters.items():
+        resources["Parameters"][name]["Default"] = value
     return resources
 
 
-def merge(resources: Json) -> Json:
+def merge(resources: Json, stage: str) -> Json:
     """Return the template to merge into Chalice's: `resources` and what Chalice cannot set."""
     environment = {
         variable_name(name): output["Value"] for name, output in resources["Outputs"].items()
@@ -38,12 +48,17 @@ def merge(resources: Json) -> Json:
         for name, resource in resources["Resources"].items()
         if resource["Type"] == "AWS::Logs::LogGroup"
     ]
-    own: Json = {"RestAPI": {"Properties": _api()}}
+    settings = stage_settings.of(stage)
+    own: Json = sam_api.resources(stage, settings)
     for function, suffix in FUNCTIONS.items():
         own[function] = {
             "Properties": {
                 "FunctionName": {"Fn::Sub": "tasks-${Stage}" + suffix},
                 "Environment": {"Variables": environment},
+                "Tracing": "Active" if settings.tracing else "PassThrough",
+                "AutoPublishAlias": ALIAS,
+                # Otherwise a new setting or variable would never reach the alias.
+                "AutoPublishAliasAllProperties": True,
             }
         }
         if log_groups:
@@ -58,36 +73,66 @@ def merge(resources: Json) -> Json:
                 }
             }
         }
-    return {**resources, "Resources": {**resources["Resources"], **own}}
-
-
-def _api() -> Json:
-    responses: Json = {}
-    for response_type, response in gateway.RESPONSES.items():
-        headers = {
-            name.removeprefix("gatewayresponse.header."): value
-            for name, value in response.parameters.items()
-        }
-        responses[response_type] = {
-            "ResponseParameters": {"Headers": headers},
-            "ResponseTemplates": response.templates,
-        }
-        if response.status:
-            responses[response_type]["StatusCode"] = response.status
-    return {
-        "Name": "tasks",
-        "TracingEnabled": True,
-        "GatewayResponses": responses,
-        "MethodSettings": [
-            {
-                "ResourcePath": "/*",
-                "HttpMethod": "*",
-                "MetricsEnabled": True,
-                "ThrottlingRateLimit": RATE_LIMIT,
-                "ThrottlingBurstLimit": BURST_LIMIT,
-            }
-        ],
+    # Lambda refuses a reservation that leaves less than 100 to other functions.
+    own["APIHandler"]["Properties"]["ReservedConcurrentExecutions"] = {
+        "Fn::If": ["HasApiConcurrency", {"Ref": "ApiConcurrency"}, {"Ref": "AWS::NoValue"}]
     }
+    if settings.canary:
+        for function, alarms in CANARIES.items():
+            own[function]["Properties"]["DeploymentPreference"] = {
+                "Type": settings.canary,
+                "Enabled": {"Ref": "Canary"},
+                "Alarms": [{"Ref": alarm} for alarm in alarms],
+            }
+    return {
+        **resources,
+        "Parameters": {**resources["Parameters"], **_parameters(settings)},
+        "Conditions": {**resources["Conditions"], **_CONDITIONS},
+        "Resources": {**resources["Resources"], **own},
+    }
+
+
+_CONDITIONS = {
+    "HasApiConcurrency": {"Fn::Not": [{"Fn::Equals": [{"Ref": "ApiConcurrency"}, "0"]}]},
+    "SetsLogRole": {"Fn::Equals": [{"Ref": "SetLogRole"}, "true"]},
+}
+
+
+def _parameters(settings: StageSettings) -> Json:
+    """Return the parameters that only the package has, because `make deploy` looks instead."""
+    switch = {"Type": "String", "AllowedValues": ["true", "false"]}
+    parameters: Json = {
+        "ApiConcurrency": {
+            "Type": "Number",
+            "Default": settings.api_concurrency,
+            "Description": "Concurrency reserved for the API; 0 where the quota is too small.",
+        },
+        "SetLogRole": switch
+        | {
+            "Default": "true",
+            "Description": "Whether to give API Gateway a role for logs; all APIs share one.",
+        },
+    }
+    if settings.canary:
+        parameters["Canary"] = switch | {
+            "Default": "true",
+            "Description": "false sends all traffic to new code at once, without a rollback.",
+        }
+    return parameters
+
+
+def point_at_alias(template: Json) -> Json:
+    """Return a template whose API calls the alias. SAM does that for queues and rules only."""
+    template = copy.deepcopy(template)
+    alias = {"Ref": "APIHandler.Alias"}
+    resources = template["Resources"]
+    resources["APIHandlerInvokePermission"]["Properties"]["FunctionName"] = alias
+    for methods in resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values():
+        for method in methods.values():
+            if uri := method.get("x-amazon-apigateway-integration", {}).get("uri"):
+                text = uri["Fn::Sub"].replace("${APIHandler.Arn}", "${Alias}")
+                uri["Fn::Sub"] = [text, {"Alias": alias}]
+    return template
 
 
 def check(template: Json, resources: Json) -> None:

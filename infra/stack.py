@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import ClientError
 
-from infra import StackError, change_set, leftovers
+from infra import StackError, change_set, leftovers, stage_settings
 from infra.change_set import Template
 from infra.template import TEMPLATE, read_template, variable_name
 
@@ -44,15 +44,25 @@ def package_stack_name(stage: str) -> str:
     return f"tasks-{stage}-package"
 
 
-def deploy(stage: str, alarm_email: str | None = None, *, allowed: Collection[str] = ()) -> None:
+def deploy(
+    stage: str,
+    alarm_email: str | None = None,
+    *,
+    allowed: Collection[str] = (),
+    template: Template | None = None,
+) -> None:
     """Create or update the stack of a stage, and wait until that is done.
+
+    `template` replaces resources.yaml.
 
     Raises StackError.
     """
     refuse_if_deployed(package_stack_name(stage), "make deploy-package")
-    parameters = {} if alarm_email is None else {"AlarmEmail": alarm_email}
+    parameters = stage_settings.of(stage).parameters
+    if alarm_email is not None:
+        parameters["AlarmEmail"] = alarm_email
     names = frozenset(read_template()["Parameters"])
-    template = Template(TEMPLATE.read_text(), parameters=names)
+    template = template or Template(TEMPLATE.read_text(), parameters=names)
     bring_up_to_date(stack_name(stage), stage, template, parameters, allowed=allowed)
 
 
@@ -72,17 +82,19 @@ def bring_up_to_date(
     Raises StackError.
     """
     client: CloudFormationClient = boto3.client("cloudformation")
+    tags = stage_settings.tags(stage)
     stack = _usable(client, name)
     given = {"Stage": stage, **parameters}
     if stack is None and (found := leftovers.find(stage)):
         only = leftovers.import_template(
             read_template(), [one["LogicalResourceId"] for one in found]
         )
+        known = {key: value for key, value in given.items() if key in only["Parameters"]}
         text = Template(json.dumps(only))
-        change_set.apply(client, name, "IMPORT", text, _parameters(given), to_import=found)
+        change_set.apply(client, name, "IMPORT", text, _parameters(known), to_import=found)
         stack = _describe(client, name)
     if stack is None:
-        change_set.apply(client, name, "CREATE", template, _parameters(given))
+        change_set.apply(client, name, "CREATE", template, _parameters(given), tags=tags)
         stack = _describe(client, name)
         if stage not in PROTECTED_STAGES:
             return
@@ -90,7 +102,13 @@ def bring_up_to_date(
         given["DeletionProtection"] = "true"
     previous = _previous(stack, template.parameters - set(given))
     change_set.apply(
-        client, name, "UPDATE", template, [*_parameters(given), *previous], allowed=allowed
+        client,
+        name,
+        "UPDATE",
+        template,
+        [*_parameters(given), *previous],
+        allowed=allowed,
+        tags=tags,
     )
     if stage in PROTECTED_STAGES:
         # A change set cannot set it: only CreateStack and this call can.

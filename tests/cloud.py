@@ -9,6 +9,7 @@ import boto3
 from localstack_client import config as localstack
 
 from infra import stack
+from infra.local import emulated
 from infra.template import read_template
 
 STAGE = "test"
@@ -56,7 +57,7 @@ def create_resources(session: boto3.Session) -> None:
     reduced = template()
     resources = reduced["Resources"].items()
     reduced["Resources"] = {name: one for name, one in resources if one["Type"] in _NEEDED}
-    for section in ("Conditions", "Outputs"):
+    for section in ("Outputs", "Rules"):
         del reduced[section]
     session.client("cloudformation").create_stack(
         StackName=f"tasks-{STAGE}",
@@ -71,7 +72,7 @@ def connect_to_localstack() -> None:
     """Point every client to LocalStack and create the stack there."""
     ENVIRONMENT["AWS_ENDPOINT_URL"] = localstack.get_service_endpoint("dynamodb")
     os.environ |= ENVIRONMENT
-    stack.deploy(STAGE)
+    stack.deploy(STAGE, template=emulated.template())
     ENVIRONMENT["QUEUE_URL"] = stack.environment(STAGE)["QUEUE_URL"]
 
 

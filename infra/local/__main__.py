@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from infra import stack
-from infra.local import loops, server
+from infra.local import emulated, loops, server
 from infra.local.cloud import cloud
 
 STAGE = "local"
@@ -33,7 +33,7 @@ def _serve(endpoint: str, port: int) -> None:
         # Nobody collects metrics here, and each sweep would print some.
         "POWERTOOLS_METRICS_DISABLED": "true",
     }
-    stack.deploy(STAGE)
+    stack.deploy(STAGE, template=emulated.template())
     environment = stack.environment(STAGE)
     os.environ |= environment
     # Not earlier: the app reads its settings when it is imported.

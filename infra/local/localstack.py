@@ -9,7 +9,7 @@ import sys
 from urllib.parse import urlsplit
 
 from infra import ROOT, stack
-from infra.local import localstack_install, localstack_server
+from infra.local import emulated, localstack_install, localstack_server
 from infra.local.__main__ import STAGE
 from infra.local.cloud import free_port
 
@@ -41,7 +41,7 @@ def up() -> int:
     os.environ["AWS_ENDPOINT_URL"] = endpoint
     for name, value in _credentials().items():
         os.environ.setdefault(name, value)
-    stack.deploy(STAGE)
+    stack.deploy(STAGE, template=emulated.template())
     print(f"LocalStack: {endpoint}", "Now: make run CLOUD=localstack", sep="\n")
     return 0
 

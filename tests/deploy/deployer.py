@@ -23,6 +23,9 @@ _NAMED = {
     "secretsmanager": ("SecretId", "us-east-1:1:secret:{}-AbCdEf"),
 }
 
+#: Operations that act on no resource.
+_WITHOUT_A_NAME = {"GetAccountSettings", "ListWebACLs"}
+
 
 def allows(statements: list[dict[str, Any]], action: str, arn: str) -> bool:
     """Return whether statements allow an action on a resource, their conditions aside."""
@@ -48,7 +51,7 @@ def needs(call: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _arn(service: str, operation: str, parameters: dict[str, Any]) -> str:
-    if service == "sts" or "EventSourceMapping" in operation:
+    if service == "sts" or "EventSourceMapping" in operation or operation in _WITHOUT_A_NAME:
         return "*"
     parameter, pattern = _NAMED[service]
     if service == "events" and "Name" in parameters:

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from infra import gateway
+from infra.local import emulated
 from infra.local.cloud import cloud, free_port
 from tests.deploy.deployer import DIRECT, allows, needs
 from tests.e2e.conftest import LocalService, wait_for
@@ -46,6 +47,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     for name in ("app.py", "requirements.txt"):
         shutil.copy(ROOT / name, copy)
+    (copy / "infra" / "resources.yaml").write_text(emulated.template().text)
     return copy
 
 
@@ -189,7 +191,7 @@ def test_deploying_a_stage_again_changes_nothing_and_destroying_it_leaves_nothin
     sqs = client("sqs", environment)
     for name in (f"tasks-{STAGE}", f"tasks-{STAGE}-dead-letters"):
         sqs.create_queue(QueueName=name)
-    deploy = ("infra.deploy", "--stage", STAGE, "--url", live.url)
+    deploy = ("infra.deploy", "--stage", STAGE, "--url", live.url, "--quick")
 
     first = run(project, environment, *deploy)
     assert first.returncode == 0, first.stdout + first.stderr
@@ -242,7 +244,7 @@ def test_a_deployment_that_failed_half_way_can_be_repeated(
     nothing = state(environment)
     for name in ("tasks-prod", "tasks-prod-dead-letters"):
         client("sqs", environment).create_queue(QueueName=name)
-    deploy = ("infra.deploy", "--stage", "prod", "--url", live.url)
+    deploy = ("infra.deploy", "--stage", "prod", "--url", live.url, "--quick")
     # Without moto_site, moto refuses the API, which comes last.
     halved = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
     failed = run(project, halved, *deploy)

@@ -41,6 +41,8 @@ UNUSED = {
         *("PutIndexPolicy", "PutLogGroupDeletionProtection", "PutResourcePolicy"),
         "REST.PUT.OBJECT",
     },
+    "AWS::WAFv2::WebACL": {"GetConnectedAccount"},
+    "AWS::Budgets::Budget": {"GetBillingViewData"},
     "AWS::SNS::Topic": {"PassRole", "GetRole", "PutDataProtectionPolicy"},
     "AWS::SNS::Subscription": {"PassRole", "GetRole"},
 }
@@ -61,6 +63,8 @@ def of_schema(kind: str) -> set[str]:
 KINDS = sorted({one["Type"] for one in cloud.template()["Resources"].values()})
 #: ARNs of the stack's resources, without `arn:aws:` and the service.
 ARNS = {
+    "budgets": [":1:budget/tasks-dev"],
+    "wafv2": ["us-east-1:1:regional/webacl/tasks-dev/1"],
     "cloudwatch": ["us-east-1:1:alarm:tasks-dev-backlog", ":1:dashboard/tasks-dev"],
     "dynamodb": ["us-east-1:1:table/tasks-dev"],
     "iam": [":1:role/tasks-dev-schedules"],

@@ -13,7 +13,7 @@ import pytest
 from chalice.cli.factory import CLIFactory
 from chalice.deploy.validate import validate_configuration
 
-from infra import PackageError, deployment_zip, gateway, package, sam_template
+from infra import PackageError, deployment_zip, gateway, package, sam_template, stage_settings
 from tests import cloud
 from tests.deploy.conftest import STAGE
 
@@ -135,10 +135,12 @@ def test_api_gateways_own_errors_have_the_services_shape(resources: Any) -> None
     assert unknown["ResponseParameters"]["Headers"]["Access-Control-Allow-Origin"] == "'*'"
 
 
-def test_the_api_is_throttled(resources: Any) -> None:
-    (settings,) = resources["RestAPI"]["Properties"]["MethodSettings"]
-    assert settings["ThrottlingRateLimit"] > 0
-    assert settings["ThrottlingBurstLimit"] >= settings["ThrottlingRateLimit"]
+def test_the_api_has_the_stage_settings(resources: Any) -> None:
+    api, settings = resources["RestAPI"]["Properties"], stage_settings.of(STAGE)
+    assert api["MethodSettings"] == stage_settings.method_settings(settings)
+    assert api["AccessLogSetting"]["Format"] == stage_settings.ACCESS_LOG
+    assert api["TracingEnabled"] is False
+    assert api["Tags"] == stage_settings.tags(STAGE)
 
 
 def test_an_unknown_logical_id_stops_the_build(template: Any) -> None:

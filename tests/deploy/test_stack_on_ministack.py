@@ -3,6 +3,7 @@
 tests/unit/test_stack.py has the calls for both.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,12 +12,17 @@ import pytest
 
 from infra import StackError, stack
 from infra.change_set import Template
+from infra.local import emulated
 from infra.local.cloud import cloud
-from infra.template import TEMPLATE
+from infra.template import read_template
 
 STAGE = "dev"
 NAME = "tasks-dev"
 KEYS = "tasks-dev-signing-keys"
+
+
+def deploy() -> None:
+    stack.deploy(STAGE, template=emulated.template())
 
 
 class Aws:
@@ -69,10 +75,10 @@ def aws(ministack: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 def test_a_stage_that_is_destroyed_and_deployed_again_has_its_rows(aws: Aws) -> None:
-    stack.deploy(STAGE)
+    deploy()
     aws.write_row()
     aws.delete_stack()
-    stack.deploy(STAGE)
+    deploy()
     assert aws.rows() == 1
     assert aws.resources["Table"] == NAME
     assert aws.resources["Queue"] == stack.environment(STAGE)["QUEUE_URL"]
@@ -80,36 +86,37 @@ def test_a_stage_that_is_destroyed_and_deployed_again_has_its_rows(aws: Aws) -> 
 
 def test_a_table_that_was_taken_over_outlives_the_next_stack_too(aws: Aws) -> None:
     for _ in range(3):
-        stack.deploy(STAGE)
+        deploy()
         aws.write_row()
         aws.delete_stack()
     assert aws.rows() == 1
 
 
 def test_a_stage_destroyed_with_its_data_starts_empty(aws: Aws) -> None:
-    stack.deploy(STAGE)
+    deploy()
     aws.write_row()
     keys = aws.keys
     stack.delete(NAME)
     stack.delete_data(STAGE)
-    stack.deploy(STAGE)
+    deploy()
     assert aws.rows() == 0
     assert aws.keys != keys
 
 
 def test_a_first_deployment_that_failed_can_be_repeated(aws: Aws) -> None:
-    fails = """Resources:
-  Signal:
-    Type: AWS::CloudFormation::WaitConditionHandle
-  NeverComes:
-    Type: AWS::CloudFormation::WaitCondition
-    DependsOn: [Table, SigningKeys]
-    Properties: {Handle: !Ref Signal, Timeout: "1"}
-"""
-    template = Template(TEMPLATE.read_text().replace("Resources:\n", fails, 1))
+    fails = {
+        "Signal": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+        "NeverComes": {
+            "Type": "AWS::CloudFormation::WaitCondition",
+            "DependsOn": ["Table", "SigningKeys"],
+            "Properties": {"Handle": {"Ref": "Signal"}, "Timeout": "1"},
+        },
+    }
+    whole = emulated.reduced(read_template())
+    template = Template(json.dumps({**whole, "Resources": fails | whole["Resources"]}))
     with pytest.raises(StackError, match="NeverComes"):
         stack.bring_up_to_date(NAME, STAGE, template, {})
-    stack.deploy(STAGE)
+    deploy()
     assert {"Table", "SigningKeys"} <= set(aws.resources)
 
 
@@ -120,21 +127,21 @@ def test_a_stack_left_in_review_can_be_deployed(aws: Aws) -> None:
         ChangeSetType="CREATE",
         TemplateBody='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}',
     )
-    stack.deploy(STAGE)
+    deploy()
     assert "Table" in aws.resources
 
 
 def test_deploying_again_without_a_change_changes_nothing(aws: Aws) -> None:
-    stack.deploy(STAGE)
+    deploy()
     before = aws.resources
-    stack.deploy(STAGE)
+    deploy()
     assert aws.resources == before
 
 
 def test_a_template_without_the_table_is_refused_and_changes_nothing(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack.deploy(STAGE)
+    deploy()
     template = Template('{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}')
     with pytest.raises(
         StackError, match=r"Remove Table: AWS::DynamoDB::Table tasks-dev"

@@ -66,10 +66,17 @@ def test_every_statement_allows_named_actions(stage: str, function: str) -> None
 
 
 @pytest.mark.parametrize(("stage", "function"), EACH)
-def test_only_x_ray_is_allowed_on_everything(stage: str, function: str) -> None:
+def test_nothing_is_allowed_on_everything(stage: str, function: str) -> None:
     for statement in policies(stage)[function]["Statement"]:
-        if "*" in statement["Resource"]:
-            assert {action.split(":")[0] for action in statement["Action"]} == {"xray"}
+        assert "*" not in statement["Resource"]
+
+
+@pytest.mark.parametrize(("stage", "function"), EACH)
+def test_tracing_adds_the_rights_for_x_ray_and_no_others(stage: str, function: str) -> None:
+    statements = policies(stage)[function]["Statement"]
+    *same, added = policies(stage, tracing=True)[function]["Statement"]
+    assert same == statements
+    assert {action.split(":")[0] for action in added["Action"]} == {"xray"}
 
 
 @pytest.mark.parametrize(("stage", "function"), EACH)

@@ -11,6 +11,7 @@ import pytest
 from chalicelib import lifecycle
 from chalicelib.config import Settings
 from chalicelib.models.table import Item, Row
+from infra import stage_settings
 from infra.policies import policies
 from infra.template import DATA, TEMPLATE, variable_name
 from tests import cloud
@@ -20,11 +21,6 @@ CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 RESOURCES: dict[str, Any] = cloud.template()["Resources"]
 OUTPUTS: dict[str, Any] = cloud.template()["Outputs"]
-ALARMS = {
-    name: resource["Properties"]
-    for name, resource in RESOURCES.items()
-    if resource["Type"] == "AWS::CloudWatch::Alarm"
-}
 STAGES = list(CONFIG["stages"])
 #: Logical names of Chalice's functions, and the suffix after `tasks-<stage>` in AWS's names.
 FUNCTIONS = {
@@ -275,110 +271,43 @@ def test_api_gateway_finds_the_role_that_it_logs_with() -> None:
 # -- logs
 
 
-def test_every_function_and_the_api_have_a_log_group_of_30_days() -> None:
+def test_every_function_and_the_api_have_a_log_group_with_the_stages_retention() -> None:
     groups = {
         text(one["Properties"]["LogGroupName"], "prod"): one["Properties"]["RetentionInDays"]
         for one in of_type("AWS::Logs::LogGroup").values()
     }
     functions = [f"/aws/lambda/tasks-prod{suffix}" for suffix in FUNCTIONS.values()]
-    assert groups == dict.fromkeys([*functions, "/aws/apigateway/tasks-prod"], 30)
+    names = [*functions, stage_settings.access_log_group("prod")]
+    assert groups == {name: {"Ref": "LogRetentionDays"} for name in names}
 
 
-# -- alarms
+# -- the template as a whole
 
 
-@pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_says_what_to_do_first_and_where_to_read_more(name: str) -> None:
-    description = ALARMS[name]["AlarmDescription"]
-    assert " First " in description
-    sections = re.findall(r'See "(.+)" in docs/operations\.md\.$', description)
-    assert len(sections) == 1
-    assert f"\n### {sections[0]}\n" in OPERATIONS
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_stage_settings_are_parameters_of_the_template(stage: str) -> None:
+    parameters = cloud.template()["Parameters"]
+    given = set(stage_settings.of(stage).parameters)
+    assert given == set(parameters) - {"Stage", "AlarmEmail", "DeletionProtection"}
 
 
-@pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_notifies_the_topic(name: str) -> None:
-    assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+@pytest.mark.parametrize(("resource", "condition"), [("WebAcl", "HasWaf"), ("Budget", "HasBudget")])
+def test_what_costs_money_of_its_own_is_off_by_default(resource: str, condition: str) -> None:
+    assert RESOURCES[resource]["Condition"] == condition
+    [switch] = re.findall(r"'Ref': '(\w+)'", str(cloud.template()["Conditions"][condition]))
+    assert cloud.template()["Parameters"][switch]["Default"] == 0
 
 
-@pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_watches_something_that_exists(name: str) -> None:
-    functions = {f"tasks-prod{suffix}" for suffix in FUNCTIONS.values()}
-    queues = {name_of({"Ref": queue}, "prod") for queue in of_type("AWS::SQS::Queue")}
-    indexes = {one["IndexName"] for one in properties("Table")["GlobalSecondaryIndexes"]}
-    table = name_of({"Ref": "Table"}, "prod")
-    known = {
-        "FunctionName": functions,
-        "QueueName": queues,
-        "ApiName": {CONFIG["app_name"]},
-        "Stage": {CONFIG["stages"]["prod"]["api_gateway_stage"]},
-        "TableName": {table},
-        "GlobalSecondaryIndexName": indexes,
-        "Operation": {
-            *("BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem")
-        },
-        # Powertools' name for the service, which the metrics' code takes from the table.
-        "service": {table},
-    }
-    for dimension in ALARMS[name]["Dimensions"]:
-        assert name_of(dimension["Value"], "prod") in known[dimension["Name"]]
+def test_a_web_acl_counts_the_requests_of_each_address() -> None:
+    [rule] = properties("WebAcl")["Rules"]
+    assert rule["Action"] == {"Block": {}}
+    assert rule["Statement"]["RateBasedStatement"]["AggregateKeyType"] == "IP"
 
 
-def test_the_names_of_alarms_are_unique_and_of_the_stage() -> None:
-    names = [text(alarm["AlarmName"], "prod") for alarm in ALARMS.values()]
-    assert len(set(names)) == len(names)
-    assert all(name.startswith("tasks-prod-") for name in names)
-
-
-@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
-def test_every_function_has_an_alarm_on(metric: str) -> None:
-    watched = {
-        name_of(alarm["Dimensions"][0]["Value"], "prod")
-        for alarm in ALARMS.values()
-        if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", metric)
-    }
-    assert watched == {f"tasks-prod{suffix}" for suffix in FUNCTIONS.values()}
-
-
-def test_every_dead_letter_queue_has_an_alarm_at_the_first_message() -> None:
-    watched = {
-        name_of(alarm["Dimensions"][0]["Value"], "prod")
-        for alarm in ALARMS.values()
-        if alarm["Namespace"] == "AWS/SQS" and alarm["Threshold"] == 1
-    }
-    assert watched == {"tasks-prod-dead-letters", "tasks-prod-schedule-dead-letters"}
-
-
-def test_no_delay_of_a_message_makes_it_look_old() -> None:
-    longest = lifecycle.MAX_DELAY.total_seconds()
-    assert ALARMS["OldestMessageAlarm"]["Threshold"] > longest
-
-
-def test_a_sweeper_that_stops_notifies_and_one_that_never_ran_does_not() -> None:
-    alarm = ALARMS["SweeperStoppedAlarm"]
-    assert alarm["TreatMissingData"] == "missing"
-    assert alarm["InsufficientDataActions"] == [{"Ref": "AlarmTopic"}]
-
-
-def test_only_the_sweepers_silence_is_an_alarm() -> None:
-    silent = {name for name, one in ALARMS.items() if one["TreatMissingData"] == "notBreaching"}
-    assert set(ALARMS) - silent == {"SweeperStoppedAlarm"}
-
-
-def test_alarms_are_mailed_only_to_a_given_address() -> None:
-    assert cloud.template()["Parameters"]["AlarmEmail"]["Default"] == ""
-    assert RESOURCES["AlarmSubscription"]["Condition"] == "HasAlarmEmail"
-
-
-# -- the dashboard and the template as a whole
-
-
-def test_the_dashboard_is_json_and_refers_to_resources_of_the_stack() -> None:
-    body = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
-    references = set(re.findall(r"\$\{([A-Za-z]+)(?:\.\w+)?\}", body))
-    assert references <= {*RESOURCES, "Stage"}
-    titles = [widget["properties"]["title"] for widget in json.loads(body)["widgets"]]
-    assert len(set(titles)) == len(titles) == 8
+def test_a_budget_without_an_address_is_refused() -> None:
+    [rule] = cloud.template()["Rules"].values()
+    assert "MonthlyBudget" in str(rule["RuleCondition"])
+    assert "AlarmEmail" in str(rule["Assertions"])
 
 
 def test_the_template_is_short_enough_to_be_sent_without_s3() -> None:

@@ -10,12 +10,17 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from infra import StackError, package_stack, stack
+from infra import StackError, package_stack, stack, stage_settings
 from infra.template import TEMPLATE
 
 NAME = "tasks-dev"
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:tasks-dev-signing-keys-AbCdEf"
 STAGE = {"ParameterKey": "Stage", "ParameterValue": "dev"}
+SETTINGS = [
+    {"ParameterKey": name, "ParameterValue": value}
+    for name, value in stage_settings.of("dev").parameters.items()
+]
+TAGS = [{"Key": "service", "Value": "tasks"}, {"Key": "stage", "Value": "dev"}]
 EMAIL = {"ParameterKey": "AlarmEmail", "UsePreviousValue": True}
 
 
@@ -61,10 +66,12 @@ class Aws:
         request = {
             **named,
             "ChangeSetType": kind,
-            "Parameters": [STAGE],
+            "Parameters": [STAGE, *SETTINGS],
             "Capabilities": ("CAPABILITY_NAMED_IAM",),
             "TemplateBody": TEMPLATE.read_text(),
         }
+        if kind != "IMPORT":  # An import adds what exists, and changes nothing.
+            request["Tags"] = TAGS
         self.answer("create_change_set", {"Id": "i", "StackId": "s"}, request | expected)
         self.answer("describe_change_set", {"Status": "CREATE_COMPLETE"}, named)
         self.answer("describe_change_set", {"Changes": [], "NextToken": "2"}, named)
@@ -162,7 +169,7 @@ def test_a_new_stack_is_created(aws: Aws) -> None:
 @pytest.mark.usefixtures("no_package")
 def test_an_existing_stack_keeps_the_parameters_that_are_not_given(aws: Aws) -> None:
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev")
 
@@ -171,7 +178,7 @@ def test_an_existing_stack_keeps_the_parameters_that_are_not_given(aws: Aws) -> 
 def test_a_parameter_that_the_template_no_longer_has_is_dropped(aws: Aws) -> None:
     old = [{"ParameterKey": key, "ParameterValue": "x"} for key in ("Stage", "Gone", "AlarmEmail")]
     aws.stack("UPDATE_COMPLETE", Parameters=old)
-    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev")
 
@@ -225,7 +232,7 @@ def test_a_failure_names_the_resource_that_failed_first(aws: Aws) -> None:
         return ids | event | {"ResourceStatusReason": reason}
 
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_ROLLBACK_COMPLETE")
     events = [
         event("Queue", "CREATE_FAILED", "Resource creation cancelled"),
@@ -255,7 +262,7 @@ def test_a_table_and_keys_left_behind_are_imported_alone_before_the_rest_is_crea
     )
     aws.executed("IMPORT_COMPLETE")
     aws.stack("IMPORT_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev")
 
@@ -271,7 +278,7 @@ def test_only_what_was_left_behind_is_imported(aws: Aws, table: bool, secret: bo
     )
     aws.executed("IMPORT_COMPLETE")
     aws.stack("IMPORT_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev")
 
@@ -301,7 +308,7 @@ def test_a_change_that_deletes_what_serves_is_refused_with_a_way_to_insist(
     aws: Aws, deletion: dict[str, Any]
 ) -> None:
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", deletion, Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", deletion, Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.answer("delete_change_set", {}, {"StackName": NAME, "ChangeSetName": ANY})
     with pytest.raises(StackError, match=rf"Thing: {deletion['ResourceType']}[^$]*ALLOW=Thing"):
         stack.deploy("dev")
@@ -310,7 +317,9 @@ def test_a_change_that_deletes_what_serves_is_refused_with_a_way_to_insist(
 @pytest.mark.usefixtures("no_package")
 def test_an_allowed_deletion_is_done(aws: Aws) -> None:
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", change("Remove", "AWS::SQS::Queue"), Parameters=[STAGE, EMAIL])
+    aws.change_set(
+        "UPDATE", change("Remove", "AWS::SQS::Queue"), Parameters=[STAGE, *SETTINGS, EMAIL]
+    )
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev", allowed=["Thing"])
 
@@ -329,7 +338,7 @@ def test_an_allowed_deletion_is_done(aws: Aws) -> None:
 @pytest.mark.usefixtures("no_package")
 def test_other_changes_are_made(aws: Aws, harmless: dict[str, Any]) -> None:
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", harmless, Parameters=[STAGE, EMAIL])
+    aws.change_set("UPDATE", harmless, Parameters=[STAGE, *SETTINGS, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     stack.deploy("dev")
 
@@ -367,7 +376,7 @@ def test_prod_is_protected() -> None:
 @pytest.mark.usefixtures("no_package", "protected")
 def test_the_stack_and_the_table_of_prod_are_protected_from_deletion(aws: Aws) -> None:
     aws.stack("UPDATE_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, PROTECTED, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, PROTECTED, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     aws.answer("update_termination_protection", {}, PROTECTION)
     stack.deploy("dev")
@@ -380,7 +389,7 @@ def test_the_table_of_prod_is_protected_only_when_its_stack_was_created(aws: Aws
     aws.change_set("CREATE")
     aws.executed("CREATE_COMPLETE")
     aws.stack("CREATE_COMPLETE")
-    aws.change_set("UPDATE", Parameters=[STAGE, PROTECTED, EMAIL])
+    aws.change_set("UPDATE", Parameters=[STAGE, *SETTINGS, PROTECTED, EMAIL])
     aws.executed("UPDATE_COMPLETE")
     aws.answer("update_termination_protection", {}, PROTECTION)
     stack.deploy("dev")

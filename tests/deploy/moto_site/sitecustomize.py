@@ -1,7 +1,8 @@
 """Loaded by every Python process of the deployment test: lets moto accept Chalice's API.
 
 moto needs a description, which Chalice's document lacks, and cannot read Swagger 2.0, its format.
-AWS accepts it as it is. With RECORD_CALLS set, every AWS call is appended to that file.
+It cannot tag an API either. AWS accepts all of that as it is. moto has no account's quota; here
+it is a new account's. With RECORD_CALLS set, every AWS call is appended to that file.
 """
 
 import json
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from botocore import handlers
+from botocore.awsrequest import AWSResponse
 
 
 def _describe(params: dict[str, Any], **_: Any) -> None:
@@ -18,6 +20,15 @@ def _describe(params: dict[str, Any], **_: Any) -> None:
     api["openapi"] = "3.0.1"
     api.pop("swagger", None)
     params["body"] = json.dumps(api)
+
+
+def _tag_nothing(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    return AWSResponse("", 204, {}, None), {}
+
+
+def _new_account(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
+    limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
+    return AWSResponse("", 200, {}, None), {"AccountLimit": limit}
 
 
 def _record(params: dict[str, Any], model: Any, **_: Any) -> None:
@@ -33,6 +44,8 @@ def _record(params: dict[str, Any], model: Any, **_: Any) -> None:
 
 
 handlers.BUILTIN_HANDLERS += [
+    ("before-call.lambda.GetAccountSettings", _new_account),
+    ("before-call.api-gateway.TagResource", _tag_nothing),
     ("before-parameter-build.api-gateway.ImportRestApi", _describe),
     ("before-parameter-build.api-gateway.PutRestApi", _describe),
 ]
