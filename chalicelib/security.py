@@ -67,18 +67,20 @@ class Token:
     expires_at: datetime
 
 
-def issue_token(token_type: str, user_id: str, now: datetime) -> str:
-    """Sign a token of the given type with the current key."""
-    lifetime = (
-        timedelta(minutes=settings().access_token_minutes)
-        if token_type == ACCESS
-        else timedelta(days=settings().refresh_token_days)
-    )
+def lifetime(token_type: str) -> timedelta:
+    """Return how long a new token works."""
+    if token_type == ACCESS:
+        return timedelta(minutes=settings().access_token_minutes)
+    return timedelta(days=settings().refresh_token_days)
+
+
+def issue_token(token_type: str, user_id: str, now: datetime, jti: str | None = None) -> str:
+    """Sign a token of the given type with the current key; it gets an id of its own, or `jti`."""
     claims = {
         "token_type": token_type,
-        "exp": now + lifetime,
+        "exp": now + lifetime(token_type),
         "iat": now,
-        "jti": secrets.token_hex(16),
+        "jti": jti or secrets.token_hex(16),
         "user_id": user_id,
     }
     key_id, key = _keys().current()
