@@ -27,6 +27,8 @@ class Call:
     headers: Mapping[str, str]
     #: The URL without its query, as the client sees it, always with a trailing slash.
     url: str
+    #: Where the request comes from; see `_address`.
+    address: str
     #: All query parameters, in order.
     query: list[tuple[str, str]] = field(default_factory=list)
 
@@ -53,8 +55,24 @@ def make_call(request: Request, user_id: str, body: dict[str, Any]) -> Call:
         body=body,
         headers=request.headers,
         url=f"{scheme}://{host}{path}/",
+        address=_address(request),
         query=[(key, value) for key, values in query.items() for value in values],
     )
+
+
+def _address(request: Request) -> str:
+    """Return the address that API Gateway saw, never one that a header claims.
+
+    An IPv6 client usually has a /64 to itself, so all of its addresses count as one.
+    """
+    text = str(request.context.get("identity", {}).get("sourceIp", ""))
+    if ":" not in text:
+        return text
+    # Hardly any request needs it.
+    from ipaddress import IPv6Address, IPv6Network
+
+    address = IPv6Address(text.partition("%")[0])
+    return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
 
 
 def check_accept(request: Request) -> None:
