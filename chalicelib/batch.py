@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from chalicelib import dispatch
+from chalicelib import dispatch, metrics
 from chalicelib.dispatch import Message
 from chalicelib.lifecycle import redelivery_pause
 
@@ -69,6 +69,7 @@ def _succeeds(
     except Exception:
         receives = int(record["attributes"]["ApproximateReceiveCount"])
         log.exception("record_failed", receives=receives)
+        metrics.count("RecordsFailed")
         _redeliver(queue_url, [record], redelivery_pause(receives))
         return False
     finally:

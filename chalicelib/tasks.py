@@ -7,7 +7,7 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from chalicelib import dispatch, errors, exact_json
+from chalicelib import dispatch, errors, exact_json, metrics
 from chalicelib.lifecycle import ACTIVE_LIMIT, Status, next_sweep
 from chalicelib.models import (
     IdempotencyRecord,
@@ -78,6 +78,7 @@ def create(
         _store(task, record)
     except KeyTaken as taken:
         return _replay(taken.record, key), True
+    metrics.count("TasksCreated")
     try:
         if task.scheduled_at is None:
             dispatch.send(task)
@@ -151,6 +152,7 @@ def cancel(user_id: str, task_id: str, now: datetime) -> Task:
             raise errors.AlreadyFinished(task)
         has_schedule = task.may_have_schedule
         if transitions.cancel(task, now):
+            metrics.task_finished(Status.CANCELLED)
             break
     else:
         raise errors.Unavailable

@@ -6,7 +6,7 @@ from uuid import uuid4
 from aws_lambda_powertools import Logger
 from pydantic import ValidationError
 
-from chalicelib import dispatch, exact_json, task_types, times
+from chalicelib import dispatch, exact_json, metrics, task_types, times
 from chalicelib.dispatch import Message
 from chalicelib.errors import TaskError
 from chalicelib.lifecycle import (
@@ -39,6 +39,8 @@ def handle_message(message: Message) -> None:
         message.user_id, message.task_id, lease_id=str(uuid4()), now=now, max_tries=max_tries
     )
     if task and is_mine:
+        if task.attempts == 1:
+            metrics.task_started(task.created_at, task.scheduled_at, now)
         _run(task)
     elif task is None:
         log.warning("message_without_task")
@@ -60,6 +62,7 @@ def handle_dead_letter(message: Message) -> None:
 
     A task that nobody tried is never discarded: it is sent again.
     """
+    metrics.count("DeadLetters")
     now = times.now()
     task = Task.find(message.user_id, message.task_id)
     if task is None or not task.is_active:
@@ -100,8 +103,11 @@ def _outcome(task: Task, task_type: TaskType | None) -> str | Snooze:
         # The type has changed since it accepted this input.
         raise TaskError("The task type no longer accepts this input.") from None
     now = times.now()
-    with time_limit(task_type.timeout):
-        outcome = task_type.run(task_input, Run(started_at=task.started_at or now, now=now))
+    try:
+        with time_limit(task_type.timeout):
+            outcome = task_type.run(task_input, Run(started_at=task.started_at or now, now=now))
+    finally:
+        metrics.duration("RunTimeMs", times.now() - now)
     if isinstance(outcome, Snooze):
         return outcome
     result = exact_json.dumps(outcome)
@@ -123,6 +129,7 @@ def _fail_attempt(
         return
     next_try_at = now + (retry_pause(tries, task_type.backoff) if after is None else after)
     if transitions.schedule_retry(task, now, next_try_at, code):
+        metrics.count("Retries")
         dispatch.send_later(task, next_try_at, now)
     else:
         log.warning("lease_lost", outcome="retry")
@@ -145,6 +152,7 @@ def _finish(
     event: str | None = None,
 ) -> None:
     if transitions.finish(task, status, times.now(), result=result, error=error, event=event):
+        metrics.task_finished(status)
         log.info("task_finished", status=status, attempts=int(task.attempts))
     else:
         # It was cancelled, or another worker took it up after this one's lease.
@@ -154,6 +162,7 @@ def _finish(
 def _discard(task: Task, now: datetime, max_tries: int) -> None:
     """End in failure a task whose worker died during its last try."""
     if transitions.discard(task, now, _RETRIES_EXHAUSTED, max_tries):
+        metrics.task_finished(Status.FAILURE)
         log.error("task_discarded", attempts=int(task.attempts))
 
 

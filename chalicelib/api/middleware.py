@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from chalice import Response
 from chalice.app import Request
 
+from chalicelib import metrics
 from chalicelib.api.answers import answer_error
 from chalicelib.api.errors import InternalError, MethodNotAllowed
 from chalicelib.api.routing import METHODS, Fault, allowed_methods
@@ -42,6 +43,7 @@ def answer_request(request: Request, get_response: Callable[[Request], Response]
         response = answer_error(_as_service_error(fault.__cause__ or fault, request_id))
     finally:
         log.thread_safe_clear_keys()
+        metrics.flush()
     response.headers |= _COMMON_HEADERS | {"Allow": allowed, "X-Request-Id": request_id}
     if request.method == "HEAD":
         response.body = ""
