@@ -18,6 +18,7 @@ time_limit  interrupting a run that takes too long
 times       reading and writing times in Europe/Moscow
 exact_json  JSON whose numbers keep every digit
 errors      what can go wrong, with its stable code
+logs        what goes into the log of a request and of an exception
 config      settings, read once from the environment
 
 Imports only point down this list; import-linter checks it.

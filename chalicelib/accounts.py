@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from aws_lambda_powertools import Logger
 
-from chalicelib import errors, passwords, security
+from chalicelib import errors, logs, passwords, security
 from chalicelib.config import settings
 from chalicelib.models import Account, Session, registration_limits, sign_in_limits
 
@@ -58,9 +58,9 @@ def sign_in(username: str, password: str, address: str, now: datetime) -> dict[s
         raise errors.WrongCredentials
     try:
         attempt.take_back()
-    except Exception:
+    except Exception as error:
         # The password is right all the same; the attempt counts for 15 minutes.
-        log.exception("attempt_not_taken_back")
+        log.error("attempt_not_taken_back", **logs.exception_keys(error))
     return _token_pair(account.owner, now, _first_jti(), now)
 
 

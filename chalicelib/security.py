@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from passlib.context import CryptContext
 from passlib.utils import MAX_PASSWORD_SIZE
 
-from chalicelib import errors, times
+from chalicelib import errors, logs, times
 from chalicelib.config import settings
 
 log = Logger(service="tasks", child=True)
@@ -151,9 +151,9 @@ class _Keys:
             return
         try:
             self._read()
-        except (BotoCoreError, ClientError):
+        except (BotoCoreError, ClientError) as error:
             # The keys at hand are better than none; it is tried again after as long.
-            log.exception("the signing keys could not be read again")
+            log.error("signing_keys_not_read", **logs.exception_keys(error))
             self._read_at += age
 
     def _read(self) -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 
 from aws_lambda_powertools import Logger
 
-from chalicelib import dispatch, metrics, models, tasks
+from chalicelib import dispatch, logs, metrics, models, tasks
 from chalicelib.lifecycle import Status, next_sweep
 from chalicelib.models import SWEEP_SHARDS, Task, transitions
 
@@ -56,9 +56,9 @@ def _sweep_shard(shard: int, now: datetime, has_time: Callable[[], bool]) -> Tal
                 tally.left_over += models.count_due(shard, now)
                 break
             _sweep_batch(batch, now, tally)
-    except Exception:
+    except Exception as error:
         # A shard that fails must not keep the others from being swept.
-        log.exception("sweep_failed", shard=shard)
+        log.error("sweep_failed", shard=shard, **logs.exception_keys(error))
     return tally
 
 
@@ -80,8 +80,8 @@ def _send_again(lost: Sequence[Task], now: datetime, tally: Tally) -> None:
     """Send tasks that should have been taken up by now."""
     try:
         sent = dispatch.send_batch(lost)
-    except Exception:
-        log.exception("rescue_failed", tasks=len(lost))
+    except Exception as error:
+        log.error("rescue_failed", tasks=len(lost), **logs.exception_keys(error))
         sent = set()
     tally.left_over += len(lost) - len(sent)
     for task in lost:
@@ -90,7 +90,12 @@ def _send_again(lost: Sequence[Task], now: datetime, tally: Tally) -> None:
 
 
 def _note_rescue(task: Task, now: datetime, tally: Tally) -> None:
-    log.warning("task_rescued", task_id=task.task_id, status=task.status)
+    log.warning(
+        "task_rescued",
+        task_id=task.task_id,
+        status=task.status,
+        **logs.origin_keys(task.origin),
+    )
     tally.rescued += 1
     transitions.move_sweep(task, next_sweep(now, task.due_at))
 
@@ -113,10 +118,15 @@ def _attempt(
 ) -> None:
     try:
         action(task, now, tally)
-    except Exception:
+    except Exception as error:
         # One row must not keep the others from being looked after.
         tally.left_over += 1
-        log.exception("sweep_of_task_failed", task_id=task.task_id)
+        log.error(
+            "sweep_of_task_failed",
+            task_id=task.task_id,
+            **logs.origin_keys(task.origin),
+            **logs.exception_keys(error),
+        )
 
 
 def _chunks(tasks: Sequence[Task], size: int) -> Iterator[Sequence[Task]]:

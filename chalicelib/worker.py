@@ -6,7 +6,7 @@ from uuid import uuid4
 from aws_lambda_powertools import Logger
 from pydantic import ValidationError
 
-from chalicelib import dispatch, exact_json, metrics, task_types, times
+from chalicelib import dispatch, exact_json, logs, metrics, task_types, times
 from chalicelib.dispatch import Message
 from chalicelib.errors import TaskError
 from chalicelib.lifecycle import (
@@ -80,12 +80,12 @@ def _run(task: Task) -> None:
         outcome = _outcome(task, task_type)
     except TaskError as fault:
         _finish(task, Status.FAILURE, error=_error(fault.code, fault.detail))
-    except TimeLimitExceeded:
-        _fail_attempt(task, task_type, "timeout")
+    except TimeLimitExceeded as error:
+        _fail_attempt(task, task_type, error, "timeout")
     except Retry as retry:
-        _fail_attempt(task, task_type, retry.code, retry.after)
-    except Exception:
-        _fail_attempt(task, task_type, "unexpected_error")
+        _fail_attempt(task, task_type, retry, retry.code, retry.after)
+    except Exception as error:
+        _fail_attempt(task, task_type, error, "unexpected_error")
     else:
         if isinstance(outcome, Snooze):
             _snooze(task, outcome.until)
@@ -117,12 +117,22 @@ def _outcome(task: Task, task_type: TaskType | None) -> str | Snooze:
 
 
 def _fail_attempt(
-    task: Task, task_type: TaskType | None, code: str, after: timedelta | None = None
+    task: Task,
+    task_type: TaskType | None,
+    error: BaseException,
+    code: str,
+    after: timedelta | None = None,
 ) -> None:
     """Plan the next try of a task; after the last one, end it."""
     assert task_type  # noqa: S101  # a task without a type ends with a TaskError
     now, tries = times.now(), int(task.attempts_since_progress)
-    log.exception("attempt_failed", code=code, tries=tries, task_type=task.task_type)
+    log.error(
+        "attempt_failed",
+        code=code,
+        tries=tries,
+        task_type=task.task_type,
+        **logs.exception_keys(error),
+    )
     if tries >= task_type.max_tries:
         event = events.attempt_failed(now, code, None)
         _finish(task, Status.FAILURE, error=_RETRIES_EXHAUSTED, event=event)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from chalice.app import Request
 
-from chalicelib import exact_json, security, times
+from chalicelib import exact_json, logs, security, times
 from chalicelib.api import errors
 from chalicelib.errors import NON_FIELD, InvalidFields, InvalidToken
 
@@ -29,6 +29,8 @@ class Call:
     url: str
     #: Where the request comes from; see `_address`.
     address: str
+    #: The request, as its tasks remember it; see `chalicelib.logs.origin`.
+    origin: str
     #: All query parameters, in order.
     query: list[tuple[str, str]] = field(default_factory=list)
 
@@ -56,8 +58,20 @@ def make_call(request: Request, user_id: str, body: dict[str, Any]) -> Call:
         headers=request.headers,
         url=f"{scheme}://{host}{path}/",
         address=_address(request),
+        origin=read_origin(request),
         query=[(key, value) for key, values in query.items() for value in values],
     )
+
+
+def read_request_id(request: Request) -> str:
+    """Return the client's X-Request-Id if it is a good one, else API Gateway's id."""
+    sent = str(request.headers.get("x-request-id", ""))
+    return sent if logs.REQUEST_ID.fullmatch(sent) else str(request.context["requestId"])
+
+
+def read_origin(request: Request) -> str:
+    """Return the id of a request and the trace that it is part of."""
+    return logs.origin(read_request_id(request), str(request.headers.get("traceparent", "")))
 
 
 def _address(request: Request) -> str:
