@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 from chalice import Chalice
 from chalice.app import CloudWatchEvent, SQSEvent
 
-from chalicelib import api, batch, sweeper, times, worker
+from chalicelib import api, batch, metrics, sweeper, times, worker
 from chalicelib.config import settings
 
 #: A sweep stops when its Lambda has this little time left.
@@ -21,16 +21,19 @@ api.mount(app)
 @app.on_sqs_message(
     queue=settings().queue_name, batch_size=10, maximum_concurrency=100, name="worker"
 )
+@metrics.flushed
 def work(event: SQSEvent) -> Any:
     return _handle(event, worker.handle_message, settings().queue_url)
 
 
 @app.on_sqs_message(queue=settings().dead_letter_queue_name, batch_size=10, name="dead_letters")
+@metrics.flushed
 def handle_dead_letters(event: SQSEvent) -> Any:
     return _handle(event, worker.handle_dead_letter, settings().dead_letter_queue_url)
 
 
 @app.schedule("rate(1 minute)", name="sweeper")
+@metrics.flushed
 def sweep(event: CloudWatchEvent) -> None:
     sweeper.sweep(times.now(), lambda: _time_left(event) > SWEEP_RESERVE)
 

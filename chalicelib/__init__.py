@@ -13,10 +13,12 @@ security    password hashes, signing keys and JWTs
 passwords   which passwords are accepted
 task_types  the code that tasks run, one file per type
 lifecycle   the states of a task, and all times of retry, lease and rescue
+metrics     what happened, for CloudWatch
 time_limit  interrupting a run that takes too long
 times       reading and writing times in Europe/Moscow
 exact_json  JSON whose numbers keep every digit
 errors      what can go wrong, with its stable code
+logs        what goes into the log of a request and of an exception
 config      settings, read once from the environment
 
 Imports only point down this list; import-linter checks it.

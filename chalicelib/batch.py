@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from chalicelib import dispatch
+from chalicelib import dispatch, logs, metrics
 from chalicelib.dispatch import Message
 from chalicelib.lifecycle import redelivery_pause
 
@@ -63,22 +63,25 @@ def handle(
 def _succeeds(
     handler: Callable[[Message], None], message: Message, record: Record, queue_url: str
 ) -> bool:
-    log.thread_safe_append_keys(task_id=message.task_id, user_id=message.user_id)
+    keys = {"task_id": message.task_id, "user_id": message.user_id}
+    keys |= logs.origin_keys(message.origin)
+    log.thread_safe_append_keys(**keys)
     try:
         handler(message)
-    except Exception:
+    except Exception as error:
         receives = int(record["attributes"]["ApproximateReceiveCount"])
-        log.exception("record_failed", receives=receives)
+        log.error("record_failed", receives=receives, **logs.exception_keys(error))
+        metrics.count("RecordsFailed")
         _redeliver(queue_url, [record], redelivery_pause(receives))
         return False
     finally:
-        log.thread_safe_remove_keys(["task_id", "user_id"])
+        log.thread_safe_remove_keys(list(keys))
     return True
 
 
 def _redeliver(queue_url: str, records: Sequence[Record], delay: timedelta) -> None:
     try:
         dispatch.change_visibility(queue_url, [one["receiptHandle"] for one in records], delay)
-    except Exception:
+    except Exception as error:
         # Then the queue delivers them after its visibility timeout.
-        log.exception("change_visibility_failed", records=len(records))
+        log.error("change_visibility_failed", records=len(records), **logs.exception_keys(error))

@@ -12,13 +12,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 _MAX_LIFETIME = 5_256_000
 
 
-def _read_lifetime(text: object) -> int:
-    if not re.fullmatch("[0-9]{1,9}", str(text)) or not 1 <= int(str(text)) <= _MAX_LIFETIME:
-        raise ValueError(f"must be a whole number from 1 to {_MAX_LIFETIME}")
-    return int(str(text))
+def _whole_number(least: int, most: int) -> BeforeValidator:
+    def read(text: object) -> int:
+        if not re.fullmatch("[0-9]{1,9}", str(text)) or not least <= int(str(text)) <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(str(text))
+
+    return BeforeValidator(read)
 
 
-Lifetime = Annotated[int, BeforeValidator(_read_lifetime)]
+Lifetime = Annotated[int, _whole_number(1, _MAX_LIFETIME)]
 
 
 class Settings(BaseModel):
@@ -42,6 +45,10 @@ class Settings(BaseModel):
     access_token_minutes: Lifetime = 15
     #: Lifetime of a refresh token, in days.
     refresh_token_days: Lifetime = 7
+    #: How long after its rotation a refresh token gets an answer again, in seconds; 0: never.
+    refresh_grace_seconds: Annotated[int, _whole_number(0, 300)] = 10
+    #: New accounts from one address; 0: without a limit.
+    registrations_per_hour: Annotated[int, _whole_number(0, 1_000_000)] = 20
     #: "strict" also refuses common, entirely numeric and username-like passwords.
     password_policy: Literal["basic", "strict"] = "basic"
 

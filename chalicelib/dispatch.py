@@ -1,7 +1,7 @@
 """Handing a task to AWS: now or soon by SQS, later by EventBridge Scheduler.
 
-A message says whose task is due, nothing else; the worker reads the rest. Two messages for
-one task are normal and harmless, so a message that may be missing is sent again.
+A message says whose task is due and which request made it; the worker reads the rest. Two
+messages for one task are normal and harmless, so a message that may be missing is sent again.
 """
 
 import json
@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib import times
+from chalicelib import logs, times
 from chalicelib.config import settings
 from chalicelib.lifecycle import MAX_DELAY
 
@@ -52,6 +52,8 @@ class Addressed(Protocol):
     def task_id(self) -> str: ...
     @property
     def task_type(self) -> str: ...
+    @property
+    def origin(self) -> str | None: ...
 
 
 class Schedulable(Addressed, Protocol):
@@ -68,6 +70,8 @@ class Message:
     user_id: str
     task_id: str
     task_type: str
+    #: The request that made the task, for the log; see `chalicelib.logs.origin`.
+    origin: str | None = None
 
 
 def connect() -> None:
@@ -167,11 +171,13 @@ def parse_message(body: str) -> Message:
     try:
         found = json.loads(body)
         names = (found["user"], found["task"], found["type"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        origin = found.get("origin")
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         raise ValueError("not a task message") from None
-    if not all(isinstance(name, str) and _ID.fullmatch(name) for name in names):
+    is_ours = all(isinstance(name, str) and _ID.fullmatch(name) for name in names)
+    if not is_ours or not (origin is None or logs.is_origin(origin)):
         raise ValueError("not a task message")
-    return Message(*names)
+    return Message(*names, origin)
 
 
 def check_health() -> None:
@@ -211,7 +217,8 @@ def _create_schedule(task: Schedulable, at: datetime) -> None:
 
 
 def _body(task: Addressed) -> str:
-    return json.dumps({"user": task.user_id, "task": task.task_id, "type": task.task_type})
+    body = {"user": task.user_id, "task": task.task_id, "type": task.task_type}
+    return json.dumps(body | ({"origin": task.origin} if task.origin else {}))
 
 
 def _whole_seconds(delay: timedelta) -> int:

@@ -9,7 +9,7 @@ ServiceError
 ├── AlreadyFinished          already_finished
 ├── IdempotencyKeyReused     idempotency_key_reused
 ├── ActiveTaskLimit          active_task_limit
-├── SignInThrottled          throttled
+├── Throttled                throttled
 └── Unavailable              unavailable
 
 `chalicelib/api/errors.py` adds HTTP's own errors and gives each error its status.
@@ -119,8 +119,8 @@ class ActiveTaskLimit(ServiceError):
         return super().body() | {"limit": self.limit, "active": self.active}
 
 
-class SignInThrottled(ServiceError):
-    """There were too many failed sign-ins."""
+class Throttled(ServiceError):
+    """There were too many failed sign-ins, or registrations."""
 
     code = "throttled"
 

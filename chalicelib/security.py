@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from passlib.context import CryptContext
 from passlib.utils import MAX_PASSWORD_SIZE
 
-from chalicelib import errors, times
+from chalicelib import errors, logs, times
 from chalicelib.config import settings
 
 log = Logger(service="tasks", child=True)
@@ -67,18 +67,20 @@ class Token:
     expires_at: datetime
 
 
-def issue_token(token_type: str, user_id: str, now: datetime) -> str:
-    """Sign a token of the given type with the current key."""
-    lifetime = (
-        timedelta(minutes=settings().access_token_minutes)
-        if token_type == ACCESS
-        else timedelta(days=settings().refresh_token_days)
-    )
+def lifetime(token_type: str) -> timedelta:
+    """Return how long a new token works."""
+    if token_type == ACCESS:
+        return timedelta(minutes=settings().access_token_minutes)
+    return timedelta(days=settings().refresh_token_days)
+
+
+def issue_token(token_type: str, user_id: str, now: datetime, jti: str | None = None) -> str:
+    """Sign a token of the given type with the current key; it gets an id of its own, or `jti`."""
     claims = {
         "token_type": token_type,
-        "exp": now + lifetime,
+        "exp": now + lifetime(token_type),
         "iat": now,
-        "jti": secrets.token_hex(16),
+        "jti": jti or secrets.token_hex(16),
         "user_id": user_id,
     }
     key_id, key = _keys().current()
@@ -149,9 +151,9 @@ class _Keys:
             return
         try:
             self._read()
-        except (BotoCoreError, ClientError):
+        except (BotoCoreError, ClientError) as error:
             # The old keys are better than none. The next attempt comes after the same time.
-            log.exception("signing_keys_not_refreshed")
+            log.error("signing_keys_not_refreshed", **logs.exception_keys(error))
             self._read_at += age
 
     def _read(self) -> None:

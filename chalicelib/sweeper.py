@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
-from chalicelib import dispatch, models, tasks
-from chalicelib.config import settings
+from chalicelib import dispatch, logs, metrics, models, tasks
 from chalicelib.lifecycle import Status, next_sweep
 from chalicelib.models import SWEEP_SHARDS, Task, transitions
 
@@ -24,7 +22,6 @@ BATCH = 100
 class Tally:
     """What became of the rows that were due."""
 
-    due: int = 0
     rescued: int = 0
     left_over: int = 0
 
@@ -42,11 +39,11 @@ def sweep(now: datetime, has_time: Callable[[], bool] = lambda: True) -> Tally:
     with ThreadPoolExecutor(SWEEP_SHARDS) as threads:
         tallies = list(threads.map(lambda shard: _sweep_shard(shard, now, has_time), shards))
     total = Tally(
-        due=sum(tally.due for tally in tallies),
         rescued=sum(tally.rescued for tally in tallies),
         left_over=sum(tally.left_over for tally in tallies),
     )
-    _report(total)
+    metrics.count("SweepRescued", total.rescued)
+    metrics.count("SweepLeftOver", total.left_over)
     return total
 
 
@@ -56,15 +53,12 @@ def _sweep_shard(shard: int, now: datetime, has_time: Callable[[], bool]) -> Tal
         keys = models.read_due(shard, now)
         while batch := list(islice(keys, BATCH)):
             if not has_time():
-                rest = models.count_due(shard, now)
-                tally.due += rest
-                tally.left_over += rest
+                tally.left_over += models.count_due(shard, now)
                 break
-            tally.due += len(batch)
             _sweep_batch(batch, now, tally)
-    except Exception:
+    except Exception as error:
         # A shard that fails must not keep the others from being swept.
-        log.exception("sweep_failed", shard=shard)
+        log.error("sweep_failed", shard=shard, **logs.exception_keys(error))
     return tally
 
 
@@ -86,8 +80,8 @@ def _send_again(lost: Sequence[Task], now: datetime, tally: Tally) -> None:
     """Send tasks that should have been taken up by now."""
     try:
         sent = dispatch.send_batch(lost)
-    except Exception:
-        log.exception("rescue_failed", tasks=len(lost))
+    except Exception as error:
+        log.error("rescue_failed", tasks=len(lost), **logs.exception_keys(error))
         sent = set()
     tally.left_over += len(lost) - len(sent)
     for task in lost:
@@ -96,7 +90,12 @@ def _send_again(lost: Sequence[Task], now: datetime, tally: Tally) -> None:
 
 
 def _note_rescue(task: Task, now: datetime, tally: Tally) -> None:
-    log.warning("task_rescued", task_id=task.task_id, status=task.status)
+    log.warning(
+        "task_rescued",
+        task_id=task.task_id,
+        status=task.status,
+        **logs.origin_keys(task.origin),
+    )
     tally.rescued += 1
     transitions.move_sweep(task, next_sweep(now, task.due_at))
 
@@ -119,20 +118,17 @@ def _attempt(
 ) -> None:
     try:
         action(task, now, tally)
-    except Exception:
+    except Exception as error:
         # One row must not keep the others from being looked after.
         tally.left_over += 1
-        log.exception("sweep_of_task_failed", task_id=task.task_id)
+        log.error(
+            "sweep_of_task_failed",
+            task_id=task.task_id,
+            **logs.origin_keys(task.origin),
+            **logs.exception_keys(error),
+        )
 
 
 def _chunks(tasks: Sequence[Task], size: int) -> Iterator[Sequence[Task]]:
     for start in range(0, len(tasks), size):
         yield tasks[start : start + size]
-
-
-def _report(tally: Tally) -> None:
-    metrics = Metrics(namespace="Tasks", service=settings().service)
-    metrics.add_metric("SweepDue", MetricUnit.Count, tally.due)
-    metrics.add_metric("SweepRescued", MetricUnit.Count, tally.rescued)
-    metrics.add_metric("SweepLeftOver", MetricUnit.Count, tally.left_over)
-    metrics.flush_metrics()

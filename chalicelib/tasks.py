@@ -7,7 +7,7 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from chalicelib import dispatch, errors, exact_json
+from chalicelib import dispatch, errors, exact_json, logs, metrics
 from chalicelib.lifecycle import ACTIVE_LIMIT, Status, next_sweep
 from chalicelib.models import (
     IdempotencyRecord,
@@ -36,6 +36,8 @@ class NewTask:
     #: As the client sent it; JSON whose numbers are int or Decimal.
     input_data: object
     scheduled_at: datetime | None
+    #: The request; see `chalicelib.logs.origin`.
+    origin: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def create(
         input_data=exact_json.dumps(new.input_data),
         scheduled_at=new.scheduled_at,
         now=now,
+        origin=new.origin,
     )
     record = (
         IdempotencyRecord.make(user_id, key.key, key.body_hash, task.task_id, now) if key else None
@@ -78,14 +81,16 @@ def create(
         _store(task, record)
     except KeyTaken as taken:
         return _replay(taken.record, key), True
+    metrics.count("TasksCreated")
+    log.info("task_created", task_id=task.task_id, user_id=user_id, task_type=task.task_type)
     try:
         if task.scheduled_at is None:
             dispatch.send(task)
         else:
             schedule(task, now)
-    except Exception:
+    except Exception as error:
         # The task is stored, so the answer is 201 and the sweeper sends it.
-        log.exception("dispatch_failed", task_id=task.task_id)
+        log.error("dispatch_failed", task_id=task.task_id, **logs.exception_keys(error))
     return task, False
 
 
@@ -151,15 +156,16 @@ def cancel(user_id: str, task_id: str, now: datetime) -> Task:
             raise errors.AlreadyFinished(task)
         has_schedule = task.may_have_schedule
         if transitions.cancel(task, now):
+            metrics.task_finished(Status.CANCELLED)
             break
     else:
         raise errors.Unavailable
     if has_schedule:
         try:
             dispatch.delete_schedule(task)
-        except Exception:
+        except Exception as error:
             # The sweeper looks at the task once more and deletes the schedule then.
-            log.exception("delete_schedule_failed", task_id=task.task_id)
+            log.error("delete_schedule_failed", task_id=task.task_id, **logs.exception_keys(error))
     return task
 
 

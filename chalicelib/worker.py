@@ -6,7 +6,7 @@ from uuid import uuid4
 from aws_lambda_powertools import Logger
 from pydantic import ValidationError
 
-from chalicelib import dispatch, exact_json, task_types, times
+from chalicelib import dispatch, exact_json, logs, metrics, task_types, times
 from chalicelib.dispatch import Message
 from chalicelib.errors import TaskError
 from chalicelib.lifecycle import (
@@ -39,6 +39,8 @@ def handle_message(message: Message) -> None:
         message.user_id, message.task_id, lease_id=str(uuid4()), now=now, max_tries=max_tries
     )
     if task and is_mine:
+        if task.attempts == 1:
+            metrics.task_started(task.created_at, task.scheduled_at, now)
         _run(task)
     elif task is None:
         log.warning("message_without_task")
@@ -60,6 +62,7 @@ def handle_dead_letter(message: Message) -> None:
 
     A task that nobody tried is never discarded: it is sent again.
     """
+    metrics.count("DeadLetters")
     now = times.now()
     task = Task.find(message.user_id, message.task_id)
     if task is None or not task.is_active:
@@ -77,12 +80,12 @@ def _run(task: Task) -> None:
         outcome = _outcome(task, task_type)
     except TaskError as fault:
         _finish(task, Status.FAILURE, error=_error(fault.code, fault.detail))
-    except TimeLimitExceeded:
-        _fail_attempt(task, task_type, "timeout")
+    except TimeLimitExceeded as error:
+        _fail_attempt(task, task_type, error, "timeout")
     except Retry as retry:
-        _fail_attempt(task, task_type, retry.code, retry.after)
-    except Exception:
-        _fail_attempt(task, task_type, "unexpected_error")
+        _fail_attempt(task, task_type, retry, retry.code, retry.after)
+    except Exception as error:
+        _fail_attempt(task, task_type, error, "unexpected_error")
     else:
         if isinstance(outcome, Snooze):
             _snooze(task, outcome.until)
@@ -100,8 +103,11 @@ def _outcome(task: Task, task_type: TaskType | None) -> str | Snooze:
         # The type has changed since it accepted this input.
         raise TaskError("The task type no longer accepts this input.") from None
     now = times.now()
-    with time_limit(task_type.timeout):
-        outcome = task_type.run(task_input, Run(started_at=task.started_at or now, now=now))
+    try:
+        with time_limit(task_type.timeout):
+            outcome = task_type.run(task_input, Run(started_at=task.started_at or now, now=now))
+    finally:
+        metrics.duration("RunTimeMs", times.now() - now)
     if isinstance(outcome, Snooze):
         return outcome
     result = exact_json.dumps(outcome)
@@ -111,18 +117,29 @@ def _outcome(task: Task, task_type: TaskType | None) -> str | Snooze:
 
 
 def _fail_attempt(
-    task: Task, task_type: TaskType | None, code: str, after: timedelta | None = None
+    task: Task,
+    task_type: TaskType | None,
+    error: BaseException,
+    code: str,
+    after: timedelta | None = None,
 ) -> None:
     """Plan the next try of a task; after the last one, end it."""
     assert task_type  # noqa: S101  # a task without a type ends with a TaskError
     now, tries = times.now(), int(task.attempts_since_progress)
-    log.exception("attempt_failed", code=code, tries=tries, task_type=task.task_type)
+    log.error(
+        "attempt_failed",
+        code=code,
+        tries=tries,
+        task_type=task.task_type,
+        **logs.exception_keys(error),
+    )
     if tries >= task_type.max_tries:
         event = events.attempt_failed(now, code, None)
         _finish(task, Status.FAILURE, error=_RETRIES_EXHAUSTED, event=event)
         return
     next_try_at = now + (retry_pause(tries, task_type.backoff) if after is None else after)
     if transitions.schedule_retry(task, now, next_try_at, code):
+        metrics.count("Retries")
         dispatch.send_later(task, next_try_at, now)
     else:
         log.warning("lease_lost", outcome="retry")
@@ -145,6 +162,7 @@ def _finish(
     event: str | None = None,
 ) -> None:
     if transitions.finish(task, status, times.now(), result=result, error=error, event=event):
+        metrics.task_finished(status)
         log.info("task_finished", status=status, attempts=int(task.attempts))
     else:
         # It was cancelled, or another worker took it up after this one's lease.
@@ -154,6 +172,7 @@ def _finish(
 def _discard(task: Task, now: datetime, max_tries: int) -> None:
     """End in failure a task whose worker died during its last try."""
     if transitions.discard(task, now, _RETRIES_EXHAUSTED, max_tries):
+        metrics.task_finished(Status.FAILURE)
         log.error("task_discarded", attempts=int(task.attempts))
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,11 +10,18 @@ from unittest.mock import patch
 
 import boto3
 import time_machine
+from chalice.local import LambdaEventConverter
 from chalice.test import Client, HTTPResponse
 
 from infra.local import loops
 from tests import cloud
 from tests.aws_calls import Call, Calls, running
+
+#: The address of a client that has no other.
+ADDRESS = "127.0.0.1"
+_address: ContextVar[str] = ContextVar("address", default=ADDRESS)
+# Chalice's local gateway puts this into every request.
+LambdaEventConverter.LOCAL_SOURCE_IP = property(lambda _converter: _address.get())  # type: ignore[assignment]
 
 #: When every test begins: Monday 2 February 2026, 12:00 in Moscow.
 NOON = datetime(2026, 2, 2, 9, 0, tzinfo=UTC)
@@ -56,10 +64,17 @@ class Answer:
 class Api:
     """An HTTP client of the service; with a token it speaks for a user."""
 
-    def __init__(self, client: Client, token: str | None = None, user_id: str = "") -> None:
+    def __init__(
+        self, client: Client, token: str | None = None, user_id: str = "", address: str = ADDRESS
+    ) -> None:
         self._client = client
         self.token = token
         self.user_id = user_id
+        self.address = address
+
+    def at(self, address: str) -> "Api":
+        """Return the same client at another address."""
+        return Api(self._client, self.token, self.user_id, address)
 
     def request(
         self,
@@ -77,8 +92,12 @@ class Api:
         if body is not None:
             content = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
-        with running("api_handler"):
-            return Answer(self._client.http.request(method, path, sent, content))
+        token = _address.set(self.address)
+        try:
+            with running("api_handler"):
+                return Answer(self._client.http.request(method, path, sent, content))
+        finally:
+            _address.reset(token)
 
     def get(self, path: str, **kwargs: Any) -> Answer:
         return self.request("GET", path, **kwargs)

@@ -12,7 +12,7 @@ from chalicelib.api.answers import answer
 from chalicelib.api.call import Call
 from chalicelib.api.fields import Reasons, Text, read
 from chalicelib.api.routing import route
-from chalicelib.errors import InvalidToken, SignInThrottled, WrongCredentials
+from chalicelib.errors import InvalidToken, Throttled, WrongCredentials
 
 # As in Django's UnicodeUsernameValidator; \w are the letters and digits of any alphabet.
 _USERNAME = re.compile(r"[\w.@+-]+")
@@ -108,11 +108,12 @@ class Done(BaseModel):
     summary="Register",
     body=Registration,
     answers={201: Account},
+    errors=[Throttled],
     is_public=True,
 )
 def register(call: Call) -> Response:
     new = read(Registration, call.body)
-    user_id = accounts.register(new.username, new.password, call.now)
+    user_id = accounts.register(new.username, new.password, call.address, call.now)
     return answer(Account(id=user_id, username=new.username), 201)
 
 
@@ -122,12 +123,13 @@ def register(call: Call) -> Response:
     summary="Sign in",
     body=Credentials,
     answers={200: TokenPair},
-    errors=[WrongCredentials, SignInThrottled],
+    errors=[WrongCredentials, Throttled],
     is_public=True,
 )
 def sign_in(call: Call) -> Response:
     credentials = read(Credentials, call.body)
-    return answer(accounts.sign_in(credentials.username, credentials.password, call.now))
+    tokens = accounts.sign_in(credentials.username, credentials.password, call.address, call.now)
+    return answer(tokens)
 
 
 @route(
@@ -167,5 +169,5 @@ def verify(call: Call) -> Response:
     is_public=True,
 )
 def sign_out(call: Call) -> Response:
-    accounts.sign_out(read(RefreshToken, call.body).refresh)
+    accounts.sign_out(read(RefreshToken, call.body).refresh, call.now)
     return answer(Done())

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from chalice.app import Request
 
-from chalicelib import exact_json, security, times
+from chalicelib import exact_json, logs, security, times
 from chalicelib.api import errors
 from chalicelib.errors import NON_FIELD, InvalidFields, InvalidToken
 
@@ -27,6 +27,10 @@ class Call:
     headers: Mapping[str, str]
     #: The URL without its query, as the client sees it, always with a trailing slash.
     url: str
+    #: Where the request comes from; see `_address`.
+    address: str
+    #: The request, as its tasks remember it; see `chalicelib.logs.origin`.
+    origin: str
     #: All query parameters, in order.
     query: list[tuple[str, str]] = field(default_factory=list)
 
@@ -53,8 +57,36 @@ def make_call(request: Request, user_id: str, body: dict[str, Any]) -> Call:
         body=body,
         headers=request.headers,
         url=f"{scheme}://{host}{path}/",
+        address=_address(request),
+        origin=read_origin(request),
         query=[(key, value) for key, values in query.items() for value in values],
     )
+
+
+def read_request_id(request: Request) -> str:
+    """Return the client's X-Request-Id if it is a good one, else API Gateway's id."""
+    sent = str(request.headers.get("x-request-id", ""))
+    return sent if logs.REQUEST_ID.fullmatch(sent) else str(request.context["requestId"])
+
+
+def read_origin(request: Request) -> str:
+    """Return the id of a request and the trace that it is part of."""
+    return logs.origin(read_request_id(request), str(request.headers.get("traceparent", "")))
+
+
+def _address(request: Request) -> str:
+    """Return the address that API Gateway saw, never one that a header claims.
+
+    An IPv6 client usually has a /64 to itself, so all of its addresses count as one.
+    """
+    text = str(request.context.get("identity", {}).get("sourceIp", ""))
+    if ":" not in text:
+        return text
+    # Hardly any request needs it.
+    from ipaddress import IPv6Address, IPv6Network
+
+    address = IPv6Address(text.partition("%")[0])
+    return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
 
 
 def check_accept(request: Request) -> None:

@@ -135,7 +135,7 @@ ANSWERS: dict[type[ServiceError], tuple[int, Callable[[Any], dict[str, str]]]] =
     UnsupportedMediaType: (415, _no_headers),
     errors.IdempotencyKeyReused: (422, _no_headers),
     errors.ActiveTaskLimit: (429, _no_headers),
-    errors.SignInThrottled: (429, _retry_after),
+    errors.Throttled: (429, _retry_after),
     InternalError: (500, _no_headers),
     errors.Unavailable: (503, _retry_after),
 }

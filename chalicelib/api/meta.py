@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger
 from chalice import Response
 from pydantic import BaseModel, RootModel
 
-from chalicelib import dispatch, errors, models, task_types
+from chalicelib import dispatch, errors, logs, models, task_types
 from chalicelib.api import openapi
 from chalicelib.api.answers import answer
 from chalicelib.api.call import Call
@@ -73,7 +73,7 @@ def show_health(call: Call) -> Response:
         dispatch.check_health()
     except Exception as error:
         # A missing right is as fatal as an outage, so every error counts.
-        log.exception("health_check_failed")
+        log.error("health_check_failed", **logs.exception_keys(error))
         raise errors.Unavailable from error
     return answer(Health())
 

@@ -1,13 +1,16 @@
 """The one place where an error becomes an answer and every answer gets its common headers."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 from aws_lambda_powertools import Logger
 from chalice import Response
 from chalice.app import Request
 
+from chalicelib import logs, metrics
 from chalicelib.api.answers import answer_error
+from chalicelib.api.call import read_origin, read_request_id
 from chalicelib.api.errors import InternalError, MethodNotAllowed
 from chalicelib.api.routing import METHODS, Fault, allowed_methods
 from chalicelib.errors import ServiceError, Unavailable, is_outage
@@ -16,7 +19,9 @@ log = Logger(service="tasks", child=True)
 
 _COMMON_HEADERS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Headers": "Authorization,Content-Type,Idempotency-Key,If-None-Match",
+    "Access-Control-Allow-Headers": (
+        "Authorization,Content-Type,Idempotency-Key,If-None-Match,traceparent,X-Request-Id"
+    ),
     "Access-Control-Expose-Headers": (
         "Allow,ETag,Idempotent-Replayed,Location,Retry-After,WWW-Authenticate,X-Request-Id"
     ),
@@ -30,9 +35,11 @@ _COMMON_HEADERS = {
 
 def answer_request(request: Request, get_response: Callable[[Request], Response]) -> Response:
     """Answer a request of any method; errors are answered in the contract's shape."""
-    request_id = _request_id(request)
+    if not request.context.get("requestId"):
+        request.context["requestId"] = str(uuid4())
+    request_id = read_request_id(request)
     allowed = allowed_methods(request.path)
-    log.thread_safe_append_keys(request_id=request_id)
+    log.thread_safe_append_keys(**_log_keys(request))
     try:
         if request.method not in METHODS:
             # Only a server on one machine passes these on; Chalice's answer has its own shape.
@@ -42,6 +49,7 @@ def answer_request(request: Request, get_response: Callable[[Request], Response]
         response = answer_error(_as_service_error(fault.__cause__ or fault, request_id))
     finally:
         log.thread_safe_clear_keys()
+        metrics.flush()
     response.headers |= _COMMON_HEADERS | {"Allow": allowed, "X-Request-Id": request_id}
     if request.method == "HEAD":
         response.body = ""
@@ -52,11 +60,15 @@ def _as_service_error(error: BaseException, request_id: str) -> ServiceError:
     if isinstance(error, ServiceError):
         return error
     if is_outage(error):
-        log.error("dependency_unavailable", exc_info=error)
+        log.error("dependency_unavailable", **logs.exception_keys(error))
         return Unavailable()
-    log.error("unexpected_error", exc_info=error)
+    log.error("unexpected_error", **logs.exception_keys(error))
     return InternalError(request_id)
 
 
-def _request_id(request: Request) -> str:
-    return request.context.get("requestId") or str(uuid4())
+def _log_keys(request: Request) -> dict[str, Any]:
+    """Return the keys of a request's log lines; its messages carry all but the last of them."""
+    keys = logs.origin_keys(read_origin(request))
+    gateway_id = request.context["requestId"]
+    # The access log has API Gateway's id alone.
+    return keys if gateway_id == keys["request_id"] else keys | {"gateway_request_id": gateway_id}

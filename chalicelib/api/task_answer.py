@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from chalicelib import exact_json, models, task_types, times
+from chalicelib import exact_json, logs, models, task_types, times
 from chalicelib.lifecycle import Status
 from chalicelib.models import events
 from chalicelib.task_types import Run
@@ -92,7 +92,7 @@ def _progress(task: models.Task, now: datetime) -> Mapping[str, Any] | None:
     try:
         input_data = exact_json.loads(task.input_data)
         return task_type.progress(input_data, Run(started_at=task.started_at, now=now))
-    except Exception:
+    except Exception as error:
         # The type may have changed since the task was created; the task is shown all the same.
-        log.exception("progress_failed", task_id=task.task_id)
+        log.error("progress_failed", task_id=task.task_id, **logs.exception_keys(error))
         return None

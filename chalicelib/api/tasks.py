@@ -63,7 +63,9 @@ def create(call: Call) -> Response:
             raise
         is_replay = True
     else:
-        new = tasks.NewTask(request.task_type.name, request.input_data, request.scheduled_at)
+        new = tasks.NewTask(
+            request.task_type.name, request.input_data, request.scheduled_at, call.origin
+        )
         task, is_replay = tasks.create(call.user_id, new, key, call.now)
     headers = {"Location": f"{call.url}{task.task_id}/"}
     if is_replay:

@@ -28,6 +28,8 @@ class Task(Row, discriminator="task"):
     task_type = UnicodeAttribute()
     #: JSON text, as the client sent it.
     input_data = UnicodeAttribute()
+    #: The request that made the task; see `chalicelib.logs.origin`.
+    origin = UnicodeAttribute(null=True)
     #: A `Status`.
     status = UnicodeAttribute()
     #: JSON text of what the type returned, on success.
@@ -99,12 +101,14 @@ class Task(Row, discriminator="task"):
         input_data: str,
         scheduled_at: datetime | None,
         now: datetime,
+        origin: str | None = None,
     ) -> "Task":
         """Return a task as it begins, not stored yet."""
         return cls(
             *task_key(user_id, task_id),
             task_type=task_type,
             input_data=input_data,
+            origin=origin,
             status=Status.PENDING,
             scheduled_at=scheduled_at,
             next_run_at=scheduled_at,

@@ -65,6 +65,7 @@ def _application(app: Chalice) -> Callable[[Environ, StartResponse], Iterable[by
             event["body"] = base64.b64encode(body).decode()
             event["isBase64Encoded"] = True
             event["requestContext"]["requestId"] = str(uuid4())
+            event["requestContext"]["identity"]["sourceIp"] = environ["REMOTE_ADDR"]
             response = app(event, LambdaContext("api", 512, TIMEOUT_MS))
         status = HTTPStatus(response["statusCode"])
         headers = [(name, str(value)) for name, value in response["headers"].items()]

@@ -21,7 +21,7 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_nobody_registers_with_a_password_against_the_rules() -> None:
     with pytest.raises(InvalidFields) as caught:
-        accounts.register("user", "user", NOON)
+        accounts.register("user", "user", "192.0.2.1", NOON)
     assert caught.value.fields == {
         "password": [
             "This password is too short. It must contain at least 8 characters.",

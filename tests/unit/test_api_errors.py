@@ -44,7 +44,7 @@ def test_no_other_error_asks_for_authentication() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "seconds"), [(service.SignInThrottled(42), "42"), (service.Unavailable(), "1")]
+    ("error", "seconds"), [(service.Throttled(42), "42"), (service.Unavailable(), "1")]
 )
 def test_a_client_that_should_wait_is_told_how_long(error: ServiceError, seconds: str) -> None:
     assert headers(error) == {"Retry-After": seconds}

@@ -16,7 +16,13 @@ REQUIRED = [
     "SCHEDULE_DEAD_LETTER_ARN",
     "SIGNING_KEYS_ARN",
 ]
-OPTIONAL = ["ACCESS_TOKEN_MINUTES", "REFRESH_TOKEN_DAYS", "PASSWORD_POLICY"]
+OPTIONAL = [
+    "ACCESS_TOKEN_MINUTES",
+    "REFRESH_TOKEN_DAYS",
+    "REFRESH_GRACE_SECONDS",
+    "REGISTRATIONS_PER_HOUR",
+    "PASSWORD_POLICY",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +104,23 @@ def test_a_lifetime_is_a_whole_number_above_zero(
     environment.setenv(name, text)
     with pytest.raises(RuntimeError, match=f"{name} must be a whole number from 1 to 5256000"):
         settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("REFRESH_GRACE_SECONDS", 300), ("REGISTRATIONS_PER_HOUR", 1_000_000)]
+)
+def test_a_grace_and_a_limit_may_be_0_and_not_more_than_their_most(
+    environment: pytest.MonkeyPatch, name: str, most: int
+) -> None:
+    for text in ("0", str(most)):
+        environment.setenv(name, text)
+        settings.cache_clear()
+        assert getattr(settings(), name.lower()) == int(text)
+    for text in ("-1", str(most + 1), "1.5"):
+        environment.setenv(name, text)
+        settings.cache_clear()
+        with pytest.raises(RuntimeError, match=f"{name} must be a whole number from 0 to {most}"):
+            settings()
 
 
 def test_the_environment_is_read_once(environment: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_every_error_is_listed_with_its_code(kind: type[ServiceError]) -> None:
         errors.AlreadyFinished(task=None),
         errors.IdempotencyKeyReused(),
         errors.ActiveTaskLimit(5, 5),
-        errors.SignInThrottled(60),
+        errors.Throttled(60),
         errors.Unavailable(),
     ],
     ids=name,
