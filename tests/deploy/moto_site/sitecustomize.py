@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore import handlers
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 
 def _describe(params: dict[str, Any], **_: Any) -> None:
@@ -23,12 +24,12 @@ def _describe(params: dict[str, Any], **_: Any) -> None:
 
 
 def _tag_nothing(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
-    return AWSResponse("", 204, {}, None), {}
+    return AWSResponse("", 204, HTTPHeaders(), None), {}
 
 
 def _new_account(**_: Any) -> tuple[AWSResponse, dict[str, Any]]:
     limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
-    return AWSResponse("", 200, {}, None), {"AccountLimit": limit}
+    return AWSResponse("", 200, HTTPHeaders(), None), {"AccountLimit": limit}
 
 
 def _record(params: dict[str, Any], model: Any, **_: Any) -> None:
