@@ -178,7 +178,11 @@ def _wait(task: Task, now: datetime, until: datetime, event: str, *more: Action)
     ]
     if task.sweep_at is None or task.sweep_at < until + RESCUE_MARGIN:
         actions.append(Task.sweep_at.set(next_sweep(now, until)))
-    return update(task, actions, Task.lease_id == task.lease_id)
+    if update(task, actions, Task.lease_id == task.lease_id):
+        return True
+    # If the answer is lost, botocore repeats the write, and the repeat is refused.
+    stored = Task.find(task.user_id, task.task_id)
+    return stored is not None and stored.is_waiting and stored.attempts == task.attempts
 
 
 def _end(

@@ -304,3 +304,21 @@ def test_a_call_that_boto_repeats_after_its_answer_was_lost_is_harmless(
     ended = ann.task(task["id"])
     assert (ended["status"], ended["attempts"]) == ("success", 1)
     assert counters(rows, ann) == {"success": 1}
+
+
+@pytest.mark.parametrize("outcome", ["snooze", "retry"])
+def test_a_wait_whose_write_boto_repeats_still_gets_its_message(
+    ann: Api,
+    lambdas: Lambdas,
+    clock: Clock,
+    calls: Calls,
+    define: Define,
+    probe: Any,
+    outcome: str,
+) -> None:
+    probe()
+    wait = timedelta(seconds=30)
+    define(doing(Snooze(clock.now + wait) if outcome == "snooze" else Retry(wait)))
+    calls.repeat("UpdateItem")
+    assert lambdas.work_off() == []
+    assert [sent["DelaySeconds"] for sent in lambdas.sent()] == [30]
