@@ -27,6 +27,10 @@ class StatusChanges(list[StatusChange]):
         super().__init__()
         self._statuses: dict[tuple[str, str], str] = {}
 
+    def begin(self, pk: str, sk: str, status: str) -> None:
+        """Note the status of a task that a test stores without a call."""
+        self._statuses[pk, sk] = status
+
     def __call__(self, call: Call) -> None:
         for write in _task_writes(call):
             row = _read(write)

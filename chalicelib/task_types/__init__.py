@@ -119,6 +119,9 @@ def task_type(
     if not 1 <= max_tries <= MAX_TRIES:
         raise ValueError(f"max_tries must be from 1 to {MAX_TRIES}.")
 
+    if backoff <= timedelta():
+        raise ValueError("The backoff must be longer than nothing.")
+
     def register(function: Function) -> Function:
         if name in _types:
             raise ValueError(f'The task type "{name}" exists already: choose another name.')

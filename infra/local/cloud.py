@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from localstack_client import config as localstack
@@ -74,6 +74,9 @@ def _embedded(data: Path) -> Iterator[str]:
                 process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
+            # Its Lambda workers outlive it, in its process group.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait_until_up(process: "subprocess.Popen[bytes]", endpoint: str, log: Path) -> None:

@@ -1,6 +1,8 @@
 """What the integration tests start from: the seam for AWS calls, a clock, users, Lambdas."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +16,7 @@ from chalicelib.lifecycle import TRANSITIONS
 from tests import aws_calls, cloud, policy
 from tests.aws_calls import Calls, running
 from tests.drivers import NOON, Api, Clock, Lambdas
-from tests.integration.tools import Define
+from tests.integration.tools import Define, Finish, doing
 from tests.status_changes import StatusChange, StatusChanges
 
 
@@ -148,6 +150,45 @@ def schedules(aws: None) -> Callable[[], list[str]]:
 
 
 @pytest.fixture
+def finish(clock: Clock) -> Finish:
+    """`finish(ann, 45)`: this many finished tasks, a second apart; returns their ids, newest first.
+
+    They are stored as the worker leaves them, because running them all would take long. Of
+    several statuses each task in turn gets the next.
+    """
+
+    def finish(user: Api, number: int, *statuses: str, result: str = "16") -> list[str]:
+        from chalicelib.models import Task, User
+        from chalicelib.models.task import Finished
+
+        counts = Counter[str]()
+        ids = []
+        with Task.batch_write() as tasks, Finished.batch_write() as keys:
+            for _, status in zip(range(number), cycle(statuses or ["success"]), strict=False):
+                stamp = f"{int(clock.now.timestamp() * 1000):012x}"
+                task = Task.new(
+                    user.user_id,
+                    f"{stamp[:8]}-{stamp[8:]}-7000-8000-000000000000",
+                    task_type="sum",
+                    input_data='{"values":[16]}',
+                    scheduled_at=None,
+                    now=clock.now,
+                )
+                task.status, task.result, task.finished_at = status, result, clock.now
+                task.sweep_shard = task.sweep_at = None
+                tasks.save(task)
+                keys.save(Finished(task.pk, f"{status}#{task.task_id}"))
+                counts[status] += 1
+                ids.append(task.task_id)
+                clock.advance(seconds=1)
+        adds = [getattr(User, status).add(count) for status, count in counts.items()]
+        User(f"user#{user.user_id}", "user").update(adds)
+        return ids[::-1]
+
+    return finish
+
+
+@pytest.fixture
 def define() -> Iterator[Define]:
     """`define(function, max_tries=1)`: what a task of the type `probe` does."""
     from chalicelib import task_types
@@ -166,3 +207,33 @@ def define() -> Iterator[Define]:
 def probe(ann: Api, define: Define) -> Callable[[], dict[str, Any]]:
     """`probe()`: a new task of the type `probe`."""
     return lambda: ann.created("probe", input_data={})
+
+
+@pytest.fixture
+def of_every_status(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define
+) -> dict[str, list[str]]:
+    """Ann's tasks by status, newest first: two of each finished status, and one started."""
+    from chalicelib.errors import TaskError
+
+    ids: dict[str, list[str]] = {}
+    define(doing(TaskError("No."), TaskError("No.")))
+
+    def note(status: str, task: dict[str, Any]) -> None:
+        ids.setdefault(status, []).insert(0, task["id"])
+        clock.advance(seconds=1)
+
+    for _ in range(2):
+        note("success", ann.created())
+        lambdas.work_off()
+        note("failure", ann.created("probe", input_data={}))
+        lambdas.work_off()
+        task = ann.created(scheduled_at="2026-02-02T12:05")
+        ann.post(f"/api/tasks/{task['id']}/cancel/")
+        note("cancelled", task)
+    lambdas.sent()
+    note("started", ann.created("countdown"))
+    lambdas.work_off()
+    note("pending", ann.created())
+    note("pending", ann.created(scheduled_at="2026-03-01"))
+    return ids

@@ -1,68 +1,15 @@
-"""GET /api/tasks/: pages, filters, counts, links and what they cost."""
+"""GET /api/tasks/: what is listed and counted, and where links and cursors lead."""
 
 import json
-from typing import Any
 
 import pytest
 
 from app import app
-from chalicelib.models import Task, User
-from tests.aws_calls import Calls, Make
-from tests.drivers import Api, Clock, Lambdas
-
-HOST = "http://api.test"
-INVALID_PAGE = {"detail": "Invalid page.", "code": "not_found"}
-
-
-@pytest.fixture
-def finish(clock: Clock) -> Any:
-    """`finish(ann, 45)`: this many finished tasks, a second apart; returns their ids, newest first.
-
-    They are stored as the worker leaves them, because running them all would take long.
-    """
-
-    def finish(user: Api, number: int) -> list[str]:
-        tasks = []
-        for _ in range(number):
-            stamp = f"{int(clock.now.timestamp() * 1000):012x}"
-            task = Task.new(
-                user.user_id,
-                f"{stamp[:8]}-{stamp[8:]}-7000-8000-000000000000",
-                task_type="sum",
-                input_data='{"values":[16]}',
-                scheduled_at=None,
-                now=clock.now,
-            )
-            task.status, task.status_key, task.result = "success", f"success#{task.task_id}", "16"
-            task.watch = task.watch_at = None
-            tasks.append(task)
-            clock.advance(seconds=1)
-        with Task.batch_write() as batch:
-            for task in tasks:
-                batch.save(task)
-        User(f"user#{user.user_id}", "user").update([User.success.add(number)])
-        return [task.task_id for task in reversed(tasks)]
-
-    return finish
-
-
-def page(user: Api, link: str = "/api/tasks/") -> Any:
-    answer = user.get(link.removeprefix(HOST))
-    assert answer.status == 200, answer.text
-    return answer.json
-
-
-def ids_of(shown: Any) -> list[str]:
-    return [task["id"] for task in shown["results"]]
-
-
-def walk(user: Api, shown: Any, direction: str) -> list[list[str]]:
-    """Follow `next` or `previous` to its end; return the ids of each page on the way."""
-    pages = []
-    while shown[direction]:
-        shown = page(user, shown[direction])
-        pages.append(ids_of(shown))
-    return pages
+from chalicelib.models import User
+from tests.aws_calls import Calls
+from tests.drivers import Api, Clock
+from tests.integration.lists import HOST, INVALID_PAGE, ids_of, page, walk
+from tests.integration.tools import Finish
 
 
 def test_a_list_without_tasks_is_empty(ann: Api) -> None:
@@ -89,35 +36,10 @@ def test_a_new_task_is_in_the_very_next_list(ann: Api) -> None:
 
 
 @pytest.mark.parametrize(("number", "has_next"), [(20, False), (21, True)])
-def test_a_page_has_20_tasks(ann: Api, finish: Any, number: int, has_next: bool) -> None:
+def test_a_page_has_20_tasks(ann: Api, finish: Finish, number: int, has_next: bool) -> None:
     ids = finish(ann, number)
     shown = page(ann)
     assert (shown["count"], ids_of(shown), bool(shown["next"])) == (number, ids[:20], has_next)
-
-
-@pytest.fixture
-def of_every_status(ann: Api, lambdas: Lambdas, clock: Clock) -> dict[str, list[str]]:
-    """Ann's tasks by status, newest first: two of each finished status, and one started."""
-    ids: dict[str, list[str]] = {}
-
-    def note(status: str, task: dict[str, Any]) -> None:
-        ids.setdefault(status, []).insert(0, task["id"])
-        clock.advance(seconds=1)
-
-    for _ in range(2):
-        note("success", ann.created())
-        lambdas.work_off()
-        note("failure", ann.created())
-        lambdas.handle_dead_letters(lambdas.sent()[-1]["MessageBody"])
-        task = ann.created(scheduled_at="2026-02-02T12:05")
-        ann.post(f"/api/tasks/{task['id']}/cancel/")
-        note("cancelled", task)
-    lambdas.sent()
-    note("started", ann.created("countdown"))
-    lambdas.work_off()
-    note("pending", ann.created())
-    note("pending", ann.created(scheduled_at="2026-03-01"))
-    return ids
 
 
 def test_every_status_has_its_own_list_and_count(
@@ -168,7 +90,7 @@ def test_an_unknown_status_is_refused(ann: Api, calls: Calls) -> None:
     assert calls == []
 
 
-def test_next_walks_through_all_tasks_and_previous_back(ann: Api, finish: Any) -> None:
+def test_next_walks_through_all_tasks_and_previous_back(ann: Api, finish: Finish) -> None:
     ids = finish(ann, 45)
     first = page(ann)
     onwards = walk(ann, first, "next")
@@ -178,7 +100,7 @@ def test_next_walks_through_all_tasks_and_previous_back(ann: Api, finish: Any) -
 
 
 def test_a_walk_repeats_and_skips_nothing_while_new_tasks_arrive(
-    ann: Api, finish: Any, clock: Clock
+    ann: Api, finish: Finish, clock: Clock
 ) -> None:
     ids = finish(ann, 45)
     shown = page(ann)
@@ -200,7 +122,7 @@ def test_a_walk_repeats_and_skips_nothing_while_new_tasks_arrive(
     assert back == [ids[20:40], ids[:20]]
 
 
-def test_a_walk_through_one_status_repeats_and_skips_nothing(ann: Api, finish: Any) -> None:
+def test_a_walk_through_one_status_repeats_and_skips_nothing(ann: Api, finish: Finish) -> None:
     ids = finish(ann, 22)
     task = ann.created()
     ann.post(f"/api/tasks/{task['id']}/cancel/")
@@ -212,43 +134,7 @@ def test_a_walk_through_one_status_repeats_and_skips_nothing(ann: Api, finish: A
     assert walk(ann, second, "previous") == [ids[:20]]
 
 
-def test_a_page_can_be_requested_by_its_number(ann: Api, finish: Any) -> None:
-    ids = finish(ann, 45)
-    pages = {"1": ids[:20], "2": ids[20:40], "3": ids[40:], "last": ids[40:], "%203%20": ids[40:]}
-    assert {name: ids_of(page(ann, f"/api/tasks/?page={name}")) for name in pages} == pages
-    filtered = {
-        name: ids_of(page(ann, f"/api/tasks/?page={name}&status=success")) for name in pages
-    }
-    assert filtered == pages
-
-
-def test_links_lead_on_from_a_page_requested_by_its_number(ann: Api, finish: Any) -> None:
-    ids = finish(ann, 65)
-    for number in ("2", "3"):
-        shown = page(ann, f"/api/tasks/?page={number}")
-        finish(ann, 1)
-        around = [ids_of(page(ann, shown[way])) for way in ("previous", "next")]
-        start = ids.index(ids_of(shown)[0])
-        assert around == [ids[max(start - 20, 0) : start], ids[start + 20 : start + 40]]
-
-
-def test_a_missing_page_is_invalid(ann: Api, finish: Any) -> None:
-    finish(ann, 21)
-    numbers = ["0", "-1", "abc", "1.0", "3", "9" * 20, "9" * 5000, "Last", "%00", "1e0", "None"]
-    for number in numbers:
-        answer = ann.get(f"/api/tasks/?page={number}")
-        assert (number, answer.status, answer.json) == (number, 404, INVALID_PAGE)
-
-
-def test_a_page_beyond_a_filtered_list_is_invalid(ann: Api, finish: Any) -> None:
-    finish(ann, 21)
-    ann.created()
-    for query in ("status=success&page=3", "status=cancelled&page=2", "status=pending&page=2"):
-        answer = ann.get(f"/api/tasks/?{query}")
-        assert (answer.status, answer.json) == (404, INVALID_PAGE)
-
-
-def test_links_are_absolute_and_keep_the_other_parameters(ann: Api, finish: Any) -> None:
+def test_links_are_absolute_and_keep_the_other_parameters(ann: Api, finish: Finish) -> None:
     finish(ann, 45)
     first = page(ann, "/api/tasks/?x=%C3%A9+%26&x=2&status=success")
     kept = f"{HOST}/api/tasks/?x=%C3%A9+%26&x=2&status=success"
@@ -262,7 +148,7 @@ def test_links_are_absolute_and_keep_the_other_parameters(ann: Api, finish: Any)
     assert third["next"] is None
 
 
-def test_links_go_where_the_request_went(ann: Api, finish: Any) -> None:
+def test_links_go_where_the_request_went(ann: Api, finish: Finish) -> None:
     finish(ann, 21)
     headers = {"Host": "tasks.example.org", "X-Forwarded-Proto": "https"}
     answer = ann.get("/api/tasks", headers=headers)
@@ -270,7 +156,7 @@ def test_links_go_where_the_request_went(ann: Api, finish: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/tasks", "/api/tasks/"])
-def test_links_have_the_stage_of_api_gateway(ann: Api, finish: Any, path: str) -> None:
+def test_links_have_the_stage_of_api_gateway(ann: Api, finish: Finish, path: str) -> None:
     finish(ann, 21)
     event = {
         "requestContext": {
@@ -301,7 +187,7 @@ def cursor_of(link: str) -> str:
 
 
 def test_a_cursor_that_was_tampered_with_is_an_invalid_page(
-    ann: Api, finish: Any, calls: Calls
+    ann: Api, finish: Finish, calls: Calls
 ) -> None:
     finish(ann, 21)
     good = cursor_of(page(ann)["next"])
@@ -313,7 +199,7 @@ def test_a_cursor_that_was_tampered_with_is_an_invalid_page(
     assert calls[before:] == []
 
 
-def test_a_cursor_is_accepted_only_unchanged(ann: Api, finish: Any) -> None:
+def test_a_cursor_is_accepted_only_unchanged(ann: Api, finish: Finish) -> None:
     finish(ann, 21)
     good = cursor_of(page(ann)["next"])
     for cursor in (f"{good}!!!!", f"{good}%3D", f"{good}%20", f"C{good[1:]}", f"_{good[1:]}"):
@@ -321,112 +207,19 @@ def test_a_cursor_is_accepted_only_unchanged(ann: Api, finish: Any) -> None:
         assert (cursor, answer.status, answer.json) == (cursor, 404, INVALID_PAGE)
 
 
-def test_a_page_number_beside_a_cursor_may_have_any_size(ann: Api, finish: Any) -> None:
+def test_a_page_number_beside_a_cursor_may_have_any_size(ann: Api, finish: Finish) -> None:
     finish(ann, 45)
     cursor = cursor_of(page(ann)["next"])
     answer = ann.get(f"/api/tasks/?page={'9' * 4300}&cursor={cursor}")
     assert answer.status in (200, 404)
 
 
-def test_a_page_of_zero_is_invalid_beside_a_cursor_too(ann: Api, finish: Any) -> None:
+def test_a_page_of_zero_is_invalid_beside_a_cursor_too(ann: Api, finish: Finish) -> None:
     finish(ann, 21)
     cursor = cursor_of(page(ann)["next"])
     for number in ("0", "abc", "-1"):
         answer = ann.get(f"/api/tasks/?page={number}&cursor={cursor}")
         assert (answer.status, answer.json) == (404, INVALID_PAGE)
-
-
-@pytest.fixture
-def cost(ann: Api, calls: Calls) -> Any:
-    """`cost("?page=2")`: the AWS calls that a list makes."""
-
-    def cost(query: str) -> list[str]:
-        before = len(calls)
-        ann.get(f"/api/tasks/{query.removeprefix(f'{HOST}/api/tasks/')}")
-        return calls.operations[before:]
-
-    return cost
-
-
-COSTS = {
-    "": ["Query"],
-    "?status=pending": ["Query"],
-    "?status=started": ["Query"],
-    "?status=success": ["Query", "GetItem"],
-    "?status=failure": ["Query", "GetItem"],
-    "?status=cancelled": ["Query", "GetItem"],
-    "?page=last": ["GetItem", "Query"],
-    "?page=last&status=success": ["GetItem", "Query"],
-    "?page=99": ["GetItem"],
-    "?page=0": [],
-    "?page=abc": [],
-    "?cursor=x": [],
-    "?status=zz": [],
-}
-
-
-@pytest.mark.parametrize("number", [1, 61])
-def test_a_list_costs_the_same_for_any_number_of_tasks(
-    ann: Api, finish: Any, cost: Any, number: int
-) -> None:
-    finish(ann, number)
-    assert {query: cost(query) for query in COSTS} == COSTS
-
-
-def test_a_later_page_costs_two_calls(ann: Api, finish: Any, cost: Any) -> None:
-    finish(ann, 61)
-    assert [cost(f"?page={number}") for number in (2, 3, 4)] == [["GetItem", "Query"]] * 3
-    second = page(ann, page(ann)["next"])
-    assert cost(second["next"]) == ["Query", "GetItem"]
-    assert cost(second["previous"]) == ["Query", "GetItem"]
-
-
-def test_every_read_is_consistent(
-    ann: Api, of_every_status: dict[str, list[str]], finish: Any, calls: Calls
-) -> None:
-    finish(ann, 21)
-    before = len(calls)
-    second = page(ann, page(ann)["next"])
-    page(ann, second["previous"])
-    for query in COSTS:
-        ann.get(f"/api/tasks/{query}")
-    ann.get(f"/api/tasks/{of_every_status['success'][0]}/")
-    reads = calls[before:]
-    assert {call.operation for call in reads} == {"Query", "GetItem"}
-    assert all(call.parameters["ConsistentRead"] is True for call in reads)
-
-
-def test_a_page_reads_no_more_rows_than_it_shows(ann: Api, finish: Any, calls: Calls) -> None:
-    finish(ann, 45)
-    before = len(calls)
-    first = page(ann)
-    page(ann, page(ann, first["next"])["previous"])
-    page(ann, "/api/tasks/?status=success")
-    page(ann, "/api/tasks/?page=last")
-    limits = [call.parameters["Limit"] for call in calls[before:] if call.operation == "Query"]
-    assert limits == [22, 21, 20, 21, 5]
-
-
-def test_the_filter_reads_the_index_of_the_status(ann: Api, calls: Calls) -> None:
-    for status in ("pending", "started", "success", "failure", "cancelled"):
-        page(ann, f"/api/tasks/?status={status}")
-    assert {query["IndexName"] for query in calls.of("Query")} == {"by_status"}
-
-
-def test_a_task_claimed_during_the_read_is_listed_once(
-    ann: Api, lambdas: Lambdas, calls: Calls
-) -> None:
-    ann.created("countdown")
-
-    def read_twice(make: Make) -> Any:
-        answer = make()
-        lambdas.work_off()
-        answer["Items"] += make()["Items"]
-        answer["Count"] = len(answer["Items"])
-        return answer
-
-    calls.script("Query", read_twice, times=1)
-    assert page(ann, "/api/tasks/?status=started")["count"] == 1
 
 
 def test_a_head_request_for_a_list_gets_no_body(ann: Api) -> None:

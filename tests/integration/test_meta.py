@@ -1,5 +1,6 @@
 """The service about itself: task types, health and the OpenAPI document."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ from jsonschema import Draft202012Validator, ValidationError
 from openapi_spec_validator import validate
 
 from app import app
+from chalicelib.errors import TaskError
+from chalicelib.lifecycle import Status
 from tests.aws_calls import Calls
 from tests.drivers import Api, Lambdas
-from tests.integration.tools import OUTAGE, Fail, refusal
+from tests.integration.tools import OUTAGE, Define, Fail, doing, refusal, without_events
 
 
 def document(api: Api) -> dict[str, Any]:
@@ -166,18 +169,52 @@ def test_the_document_accepts_a_time_wherever_the_service_does(api: Api) -> None
     check.validate({"task_type": "sum", "input_data": {"a": 1, "b": 2, "scheduled_at": time}})
 
 
-def test_every_task_matches_the_document(ann: Api, lambdas: Lambdas) -> None:
+@pytest.fixture
+def of_every_status(ann: Api, lambdas: Lambdas, define: Define) -> list[dict[str, Any]]:
+    """Ann's tasks as they were created, one of every status."""
+    define(doing(TaskError("No.")))
+    tasks = [ann.created(), ann.created("countdown"), ann.created("probe", input_data={})]
+    lambdas.work_off()
+    tasks += [ann.created(scheduled_at="2026-03-01"), ann.created()]
+    ann.post(f"/api/tasks/{tasks[-1]['id']}/cancel/")
+    return tasks
+
+
+def test_every_listed_task_matches_the_document(
+    ann: Api, of_every_status: list[dict[str, Any]]
+) -> None:
     check = validator(ann, "Task")
-    tasks = [ann.created(), ann.created("countdown"), ann.created()]
-    lambdas.handle_dead_letters(lambdas.sent()[-1]["MessageBody"])
-    bodies = [f'{{"user": "{ann.user_id}", "task": "{task["id"]}"}}' for task in tasks[:2]]
-    lambdas.work(*bodies)
-    shown = [ann.task(task["id"]) for task in tasks] + [ann.created(scheduled_at="2026-03-01")]
-    assert {task["status"] for task in shown} == {"success", "started", "failure", "pending"}
-    for task in shown:
+    listed = ann.get("/api/tasks/").json["results"]
+    assert {task["status"] for task in listed} == {*Status}
+    for task in [*of_every_status, *listed]:
         check.validate(task)
     with pytest.raises(ValidationError):
-        check.validate(shown[0] | {"status": "x"})
+        check.validate(listed[0] | {"status": "x"})
+
+
+def test_every_detail_of_a_task_matches_the_document(
+    ann: Api, of_every_status: list[dict[str, Any]]
+) -> None:
+    check = validator(ann, "TaskDetail")
+    details = [ann.task(task["id"]) for task in of_every_status]
+    assert {task["status"] for task in details} == {*Status}
+    for task in details:
+        check.validate(task)
+    with pytest.raises(ValidationError):
+        check.validate(without_events(details[0]))
+    with pytest.raises(ValidationError):
+        check.validate(details[0] | {"events": [{"at": details[0]["created_at"], "event": "x"}]})
+
+
+def test_only_the_route_of_one_task_answers_its_detail(api: Api) -> None:
+    paths = document(api)["paths"]
+    references = {
+        (method, path)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if "TaskDetail" in json.dumps(operation["responses"])
+    }
+    assert references == {("get", "/api/tasks/{task_id}/")}
 
 
 def test_every_other_answer_matches_the_document(ann: Api) -> None:

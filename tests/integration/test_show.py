@@ -1,12 +1,16 @@
 """GET /api/tasks/{id}/: a task, whether it has changed, and when to look again."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chalicelib import security
+from chalicelib.errors import TaskError
+from chalicelib.task_types import Retry
 from tests.aws_calls import Calls
 from tests.drivers import NOON, Api, Clock, Lambdas
+from tests.integration.tools import Define, doing, shown, without_events
 
 NOBODYS = "019c1d94-8a80-7000-8000-000000000000"
 
@@ -27,9 +31,19 @@ def test_a_task_is_shown_in_one_consistent_read(ann: Api, calls: Calls) -> None:
     task = ann.created()
     calls.clear()
     answer = ann.get(path(task))
-    assert (answer.status, answer.json) == (200, task)
+    assert (answer.status, without_events(answer.json)) == (200, task)
     assert calls.operations == ["GetItem"]
     assert calls[0].parameters["ConsistentRead"] is True
+
+
+def test_only_the_detail_of_a_task_has_its_events(ann: Api) -> None:
+    task = ann.created()
+    [listed] = ann.get("/api/tasks/").json["results"]
+    detail = ann.task(task["id"])
+    assert detail["events"] == [{"at": task["created_at"], "event": "created"}]
+    assert "events" not in task
+    assert "events" not in listed
+    assert list(detail) == [*task, "events"]
 
 
 def test_a_finished_task_has_its_result_and_its_times(
@@ -38,7 +52,7 @@ def test_a_finished_task_has_its_result_and_its_times(
     task = ann.created()
     clock.advance(seconds=1.5)
     lambdas.work_off()
-    assert ann.task(task["id"]) == task | {
+    assert without_events(ann.task(task["id"])) == task | {
         "status": "success",
         "result": 16,
         "attempts": 1,
@@ -47,12 +61,13 @@ def test_a_finished_task_has_its_result_and_its_times(
     }
 
 
-def test_a_failed_task_says_why(ann: Api, lambdas: Lambdas) -> None:
-    task = ann.created()
-    lambdas.handle_dead_letters(lambdas.sent()[0]["MessageBody"])
-    shown = ann.task(task["id"])
-    assert (shown["status"], shown["result"]) == ("failure", None)
-    assert set(shown["error"]) == {"code", "detail"}
+def test_a_failed_task_says_why(ann: Api, lambdas: Lambdas, define: Define) -> None:
+    define(doing(TaskError("There is no such page.", "no_page")))
+    task = ann.created("probe", input_data={})
+    lambdas.work_off()
+    failed = ann.task(task["id"])
+    assert (failed["status"], failed["result"]) == ("failure", None)
+    assert failed["error"] == {"code": "no_page", "detail": "There is no such page."}
 
 
 def test_a_running_countdown_shows_its_progress(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
@@ -60,9 +75,9 @@ def test_a_running_countdown_shows_its_progress(ann: Api, lambdas: Lambdas, cloc
     assert "progress" not in ann.task(task["id"])
     lambdas.work_off()
     clock.advance(seconds=12.5)
-    shown = ann.task(task["id"])
-    assert shown["progress"] == {"remaining_seconds": 48}
-    assert list(shown) == [*task, "progress"]
+    running = ann.task(task["id"])
+    assert running["progress"] == {"remaining_seconds": 48}
+    assert list(running) == [*task, "progress", "events"]
 
 
 def test_progress_never_falls_below_zero(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
@@ -74,7 +89,7 @@ def test_progress_never_falls_below_zero(ann: Api, lambdas: Lambdas, clock: Cloc
 
 def test_an_id_in_capitals_is_the_same_id(ann: Api) -> None:
     task = ann.created()
-    assert ann.get(f"/api/tasks/{task['id'].upper()}/").json == task
+    assert ann.get(f"/api/tasks/{task['id'].upper()}/").json["id"] == task["id"]
 
 
 def test_the_path_without_its_slash_shows_the_task_as_well(ann: Api) -> None:
@@ -134,7 +149,7 @@ def test_a_task_that_the_client_has_differently_is_sent(ann: Api, header: str) -
     task = ann.created()
     bare = tag_of(ann, task).strip('"')
     answer = ann.get(path(task), headers={"If-None-Match": header.format(bare=bare)})
-    assert (answer.status, answer.json) == (200, task)
+    assert (answer.status, without_events(answer.json)) == (200, task)
 
 
 def test_a_task_that_has_changed_is_sent(ann: Api, lambdas: Lambdas) -> None:
@@ -183,14 +198,24 @@ def test_clients_should_look_at_a_countdown_at_its_end(
 
 
 def test_clients_should_look_at_a_running_task_in_a_second(
-    ann: Api, lambdas: Lambdas, clock: Clock
+    ann: Api, lambdas: Lambdas, define: Define
 ) -> None:
-    from chalicelib.models import Task
+    task = ann.created("probe", input_data={})
+    hints = []
+    define(lambda: hints.append(hint(ann, task)))
+    lambdas.work_off()
+    assert hints == ["1"]
 
-    task = ann.created()
-    until = NOON.replace(minute=1)
-    Task.claim(ann.user_id, task["id"], lease="x", now=clock.now, lease_until=until)
-    assert ann.task(task["id"])["status"] == "started"
+
+def test_clients_should_look_at_a_failed_attempt_when_it_is_tried_again(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define
+) -> None:
+    define(doing(Retry(timedelta(seconds=90))))
+    task = ann.created("probe", input_data={})
+    lambdas.work_off()
+    assert hint(ann, task) == "90"
+    assert ann.task(task["id"])["events"][-1]["next_try_at"] == shown(NOON + timedelta(seconds=90))
+    clock.advance(seconds=89.5)
     assert hint(ann, task) == "1"
 
 

@@ -13,6 +13,7 @@ from tests.drivers import Api, Clock, Lambdas, sweep
 Rows = Callable[[], list[dict[str, Any]]]
 Fail = Callable[..., Any]
 Define = Callable[..., None]
+Finish = Callable[..., list[str]]
 
 
 class LambdaDied(BaseException):

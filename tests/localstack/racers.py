@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
+from infra.local.loops import TIMEOUT_MS
+from tests.drivers import Context
+
 #: Concurrent processes; two cores cannot run more.
 PROCESSES = 8
 #: The longest that a race may take, in seconds.
@@ -54,13 +57,15 @@ def http(calls: Sequence[Call]) -> list[tuple[int, Any]]:
 
 def deliver(body: str) -> list[str]:
     """Deliver a message to the worker; return the ids of the messages that failed."""
-    from chalice.test import Client
-
     from app import app
 
-    with Client(app) as client:
-        event = client.events.generate_sqs_event([body], queue_name="tasks-test")
-        answer = client.lambda_.invoke("worker", event).payload
+    record = {
+        "messageId": "0",
+        "receiptHandle": "receipt-0",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+    answer = app.handler_map["worker"]({"Records": [record]}, Context("worker", TIMEOUT_MS))
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 

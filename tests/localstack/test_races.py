@@ -39,7 +39,7 @@ class Racer:
         return dict(task)
 
     def message(self, task: dict[str, Any]) -> str:
-        return json.dumps({"user": self.user_id, "task": task["id"]})
+        return json.dumps({"user": self.user_id, "task": task["id"], "type": task["task_type"]})
 
     def stored(self, task: dict[str, Any]) -> Task:
         stored = Task.find(self.user_id, task["id"])

@@ -39,7 +39,7 @@ def greet(_registry: None) -> Any:
 
 
 def test_the_built_in_types_are_registered() -> None:
-    assert {"countdown", "sum"} <= {one.name for one in task_types.everything()}
+    assert {"countdown", "sum"} <= {one.name for one in task_types.all_types()}
 
 
 def test_a_registered_type_is_found_by_its_name(greet: Any) -> None:
@@ -54,7 +54,7 @@ def test_an_unknown_name_is_not_a_type() -> None:
 
 
 def test_types_are_listed_by_name(greet: Any) -> None:
-    names = [one.name for one in task_types.everything()]
+    names = [one.name for one in task_types.all_types()]
     assert "greet" in names
     assert names == sorted(names)
 
@@ -66,7 +66,7 @@ def test_the_decorated_function_stays_unchanged(greet: Any) -> None:
 @pytest.mark.parametrize("name", ["greet", "sum"])
 def test_a_taken_name_is_refused_and_the_first_type_stays(greet: Any, name: str) -> None:
     first = task_types.get(name)
-    with pytest.raises(ValueError, match=f'"{name}": choose another name'):
+    with pytest.raises(ValueError, match=f'"{name}" exists already: choose another'):
         task_type(name, Name)(greet)
     assert task_types.get(name) is first
 
@@ -101,6 +101,6 @@ def test_the_schema_describes_the_input(greet: Any) -> None:
 
 
 def test_discovering_again_changes_nothing() -> None:
-    before = task_types.everything()
+    before = task_types.all_types()
     task_types.discover()
-    assert task_types.everything() == before
+    assert task_types.all_types() == before
