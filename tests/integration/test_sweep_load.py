@@ -282,6 +282,17 @@ def test_a_batch_that_fails_does_not_stop_the_next_one(
 # -- metrics
 
 
+@pytest.mark.parametrize("operation", ["Query", "BatchGetItem"])
+def test_a_shard_that_fails_is_reported_as_left_over(
+    ann: Api, clock: Clock, fail: Fail, metrics: Metrics, operation: str
+) -> None:
+    lost(ann, fail)
+    clock.advance(minutes=1)
+    fail(operation, OUTAGE)
+    sweep()
+    assert metrics()["SweepLeftOver"] == {"Query": SWEEP_SHARDS, "BatchGetItem": 1}[operation]
+
+
 def test_every_sweep_reports_what_it_found_in_cloudwatchs_metric_format(
     ann: Api, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
