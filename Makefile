@@ -22,7 +22,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: bench localstack test-localstack test-localstack-host
+.PHONY: bench bench-calls localstack test-localstack test-localstack-host
 .PHONY: help install run test test-unit lint format lock clean deploy deploy-package destroy package policies probe redrive
 
 help: ## list the commands
@@ -48,6 +48,10 @@ test: lint test-unit ## run linters, the type checker and all tests that need no
 
 test-unit: $(READY) ## run only the tests that need no server, with branch coverage
 	$(BIN)/python -m pytest -n auto --cov tests/unit tests/integration
+
+bench-calls: $(READY) ## print what each operation costs in AWS calls and DynamoDB units
+	@POWERTOOLS_LOG_LEVEL=CRITICAL POWERTOOLS_METRICS_DISABLED=true \
+		$(BIN)/python -m pytest -q -s tests/integration/test_costs.py
 
 bench: $(READY) ## measure a running service and compare: URL=http://localhost:8000
 	@$(BIN)/python bench/tasks.py $(if $(URL),--url $(URL))

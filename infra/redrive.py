@@ -1,10 +1,11 @@
 """Move the dead letters of a stage back to its task queue."""
 
 import argparse
-import json
 from typing import TYPE_CHECKING
 
 import boto3
+
+from chalicelib import dispatch
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -34,8 +35,8 @@ def redrive(stage: str) -> int:
 
 def _move(sqs: "SQSClient", message: "MessageTypeDef", source: str, queue: str) -> bool:
     try:
-        user = str(json.loads(message["Body"])["user"])
-    except (ValueError, KeyError, TypeError):
+        user = dispatch.parse_message(message["Body"]).user_id
+    except ValueError:
         print(f"Not moved, because it names no task: {message['Body'][:200]}")
         return False
     sqs.send_message(QueueUrl=queue, MessageBody=message["Body"], MessageGroupId=user)

@@ -83,7 +83,8 @@ class Calls(list[Call]):
         def step(make: Make) -> Any:
             if after:
                 make()
-            raise error
+            # Otherwise the traceback would grow with each call that raises the same error.
+            raise error.with_traceback(None)
 
         return self.script(which, step, times)
 

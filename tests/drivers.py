@@ -1,7 +1,7 @@
 """The service as its users and AWS use it: HTTP requests, Lambda events and a clock."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -151,6 +151,21 @@ def function(name: str, time_left: int) -> Callable[[Any, Any], Any]:
     return invoke
 
 
+def records(bodies: Sequence[str], receives: int = 1) -> list[dict[str, Any]]:
+    """Return the records of an SQS event; the id of a message is its place, from "0"."""
+    return [
+        {
+            "messageId": str(number),
+            "receiptHandle": f"receipt-{number}",
+            "body": body,
+            "attributes": {"ApproximateReceiveCount": str(receives)},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+        }
+        for number, body in enumerate(bodies)
+    ]
+
+
 def sweep(time_left: int = loops.TIMEOUT_MS) -> None:
     """Let the sweeper tick once."""
     loops.tick(function("sweeper", time_left))
@@ -162,6 +177,7 @@ class Lambdas:
     def __init__(self, calls: Calls) -> None:
         #: The time that each invocation has, in ms.
         self.time_left = loops.TIMEOUT_MS
+        self._sqs = boto3.client("sqs")
         self._messages: list[dict[str, Any]] = []
         calls.observers.append(self._observe)
 
@@ -204,19 +220,9 @@ class Lambdas:
         return self.work(*bodies) if bodies else []
 
     def _deliver(self, name: str, bodies: tuple[str, ...], receives: int) -> list[str]:
-        records = [
-            {
-                "messageId": str(number),
-                "receiptHandle": f"receipt-{number}",
-                "body": body,
-                "attributes": {"ApproximateReceiveCount": str(receives)},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-            }
-            for number, body in enumerate(bodies)
-        ]
+        event = {"Records": records(bodies, receives)}
         try:
-            answer = function(name, self.time_left)({"Records": records}, None)
+            answer = function(name, self.time_left)(event, None)
         except Exception as error:
             return _failed(error)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
@@ -231,7 +237,7 @@ class Lambdas:
         # The clock stands still, so waiting for messages would never end.
         with patch.object(loops, "POLL", 0):
             try:
-                loops.feed(boto3.client("sqs"), queue_url, counted)
+                loops.feed(self._sqs, queue_url, counted)
             except Exception as error:
                 _failed(error)
         return len(records)

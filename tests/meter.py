@@ -5,7 +5,8 @@ for write operations": a write of an item costs one unit per started KB of the l
 old and new size, twice that in a transaction, even if its condition fails. An index costs one
 unit more for an entry that appears or disappears, two for one whose key changes, and none for
 one that stays (entries are far below 1 KB). A strongly consistent read costs one unit per
-started 4 KB.
+started 4 KB, an eventually consistent one half of that; a Query that only counts costs as much
+as one that answers the items.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 import boto3
 
 from tests import cloud
-from tests.aws_calls import Call, Calls
+from tests.aws_calls import Call, Calls, Parameters
 
 Item = Mapping[str, Any]
 
@@ -30,14 +31,15 @@ class Meter:
         self._reset()
         calls.observers.append(self._observe)
 
-    def read(self) -> tuple[int, int, int]:
+    def read(self) -> tuple[int, int, float]:
         """Return the AWS calls, write units and read units since the last reading."""
         reading = self.calls, self.writes, self.reads
         self._reset()
         return reading
 
     def _reset(self) -> None:
-        self.calls = self.writes = self.reads = 0
+        self.calls = self.writes = 0
+        self.reads = 0.0
 
     def _scan(self) -> Iterator[Item]:
         pages = self._client.get_paginator("scan").paginate(
@@ -51,7 +53,7 @@ class Meter:
             # A test that writes by itself changes what the next write finds.
             writes = sum(self._write(call, key) for key in _written(call))
             self.writes += writes if call.function else 0
-            self.reads += _read_units(call) if call.function and call.answer else 0
+            self.reads += self._read(call) if call.function and call.answer else 0
         self.calls += call.function is not None
 
     def _write(self, call: Call, key: Item) -> int:
@@ -66,6 +68,38 @@ class Meter:
         units = max(1, ceil(max(size(old), size(new)) / 1024))
         is_transaction = call.operation == "TransactWriteItems"
         return units * (2 if is_transaction else 1) + _index_units(old, new)
+
+    def _read(self, call: Call) -> float:
+        """Return the units of a read."""
+        match call.operation:
+            case "GetItem":
+                return _blocks(size(call.answer.get("Item"))) * _factor(call.parameters)
+            case "Query":
+                items = call.answer.get("Items") or self._counted(call.parameters)
+                return _blocks(sum(map(size, items))) * _factor(call.parameters)
+            case "BatchGetItem":
+                [(table, found)] = call.answer["Responses"].items()
+                wanted = call.parameters["RequestItems"][table]
+                missing = len(wanted["Keys"]) - len(found)
+                blocks = missing + sum(_blocks(size(item)) for item in found)
+                return blocks * _factor(wanted)
+        return 0
+
+    def _counted(self, query: Parameters) -> list[Item]:
+        """Return the items that a Query counted, if it did not answer them."""
+        if query.get("Select") != "COUNT":
+            return []
+        loading = {name: value for name, value in query.items() if name != "Select"}
+        return [*self._client.query(**loading)["Items"]]
+
+
+def _factor(parameters: Parameters) -> float:
+    return 1 if parameters.get("ConsistentRead") else 0.5
+
+
+def _blocks(size_in_bytes: int) -> int:
+    """Return the started 4 KB; a missing item and an empty page count as one."""
+    return max(1, ceil(size_in_bytes / 4096))
 
 
 def size(item: Item | None) -> int:
@@ -113,22 +147,6 @@ def _written(call: Call) -> list[Item]:
     else:
         return []
     return [_only_key(action.get("Key") or action["Item"]) for action in actions]
-
-
-def _read_units(call: Call) -> int:
-    """Return the units of a read; a missing item and an empty page cost one."""
-    factor = 1 if call.parameters.get("ConsistentRead") else 0.5
-    match call.operation:
-        case "GetItem":
-            return max(1, ceil(size(call.answer.get("Item")) / 4096))
-        case "Query":
-            return max(1, ceil(sum(map(size, call.answer.get("Items", []))) / 4096 * factor))
-        case "BatchGetItem":
-            ((table, found),) = call.answer["Responses"].items()
-            keys = call.parameters["RequestItems"][table]["Keys"]
-            missing = len(keys) - len(found)
-            return missing + sum(ceil(size(item) / 4096) for item in found)
-    return 0
 
 
 def _only_key(item: Item) -> Item:

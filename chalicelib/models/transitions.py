@@ -182,11 +182,7 @@ def _wait(task: Task, now: datetime, until: datetime, event: str, *more: Action)
         return True
     # If the answer is lost, botocore repeats the write, and the repeat is refused.
     stored = Task.find(task.user_id, task.task_id)
-    return (
-        stored is not None
-        and stored.is_waiting
-        and (stored.next_run_at, stored.attempts) == (until, task.attempts)
-    )
+    return stored is not None and stored.is_waiting and stored.attempts == task.attempts
 
 
 def _end(

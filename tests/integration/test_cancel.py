@@ -328,9 +328,9 @@ def test_a_task_cancelled_while_it_is_dispatched_leaves_a_message_that_does_noth
 
 
 def test_a_task_that_snoozes_between_the_read_and_the_write_is_read_again(
-    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls
+    ann: Api, lambdas: Lambdas, clock: Clock, rows: Rows, calls: Calls, schedules: Schedules
 ) -> None:
-    task = ann.created("countdown", input_data={"seconds": 60})
+    task = ann.created("countdown", input_data={"seconds": 3600})
     answers: list[Answer] = []
 
     def snooze_during_a_cancel(make: Make) -> Any:
@@ -345,6 +345,11 @@ def test_a_task_that_snoozes_between_the_read_and_the_write_is_read_again(
     events = [event["event"] for event in ann.task(task["id"])["events"]]
     assert events == ["created", "started", "snoozed", "cancelled"]
     assert counters(rows, ann) == {"cancelled": 1}
+    # A task that runs has no schedule; only the second read tells that this one may.
+    assert schedules() == [f"task-{task['id']}-1"]
+    clock.advance(seconds=GRACE)
+    lambdas.sweep()
+    assert schedules() == []
 
 
 def is_snooze(operation: str, parameters: Parameters) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib import security, times
-from tests.drivers import Api, Clock, sweep
+from tests.drivers import Api, Clock, Lambdas, sweep
 
 Rows = Callable[[], list[dict[str, Any]]]
 Fail = Callable[..., Any]
@@ -36,6 +36,12 @@ class doing:  # noqa: N801  # reads as a function: define(doing(OSError(), "done
 
 
 OUTAGE = EndpointConnectionError(endpoint_url="https://aws.test")
+
+#: The error of a task that has used up its tries.
+RETRIES_EXHAUSTED = {
+    "code": "retries_exhausted",
+    "detail": "The task was given up after several failed attempts.",
+}
 
 
 def refusal(code: str, operation: str = "Operation", **response: Any) -> ClientError:
@@ -83,3 +89,12 @@ def minutes_pass(clock: Clock, minutes: int) -> None:
     for _ in range(minutes):
         clock.advance(minutes=1)
         sweep()
+
+
+def next_try(lambdas: Lambdas, clock: Clock) -> int:
+    """Deliver the one message that was sent, at its time; return how many seconds that took."""
+    [sent] = lambdas.sent()
+    delay = int(sent["DelaySeconds"])
+    clock.advance(seconds=delay)
+    assert lambdas.work(sent["MessageBody"]) == []
+    return delay

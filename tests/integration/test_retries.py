@@ -1,0 +1,319 @@
+"""A failed attempt is tried again, when its type or the exception says."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import InvalidOperation
+from typing import Any
+
+import boto3
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from chalicelib.task_types import Retry, Snooze
+from infra.local.loops import OneTimeSchedules
+from tests import cloud
+from tests.aws_calls import Calls
+from tests.drivers import Api, Clock, Lambdas
+from tests.integration.tools import (
+    RETRIES_EXHAUSTED,
+    Define,
+    Rows,
+    counters,
+    doing,
+    message,
+    next_try,
+    refusal,
+    shown,
+    sign_in_again,
+)
+
+
+class _Answer(BaseModel):
+    """What a type expects of a dependency."""
+
+    total: int
+
+
+def raised(function: Callable[[], Any], error: type[Exception]) -> Exception:
+    """Return the exception that a function raises."""
+    with pytest.raises(error) as caught:
+        function()
+    return caught.value
+
+
+FAULTS = {
+    "RuntimeError": RuntimeError("a secret"),
+    "KeyError": KeyError("a secret"),
+    "OSError": OSError("a secret"),
+    "ValueError": ValueError("a secret"),
+    "ZeroDivisionError": ZeroDivisionError("a secret"),
+    "InvalidOperation": InvalidOperation("a secret"),
+    "UnicodeDecodeError": UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a secret"),
+    "JSONDecodeError": raised(lambda: json.loads("a secret"), json.JSONDecodeError),
+    "ValidationError": raised(lambda: _Answer(total="a secret"), ValidationError),  # type: ignore[arg-type]
+    "ClientError": refusal("Throttling"),
+}
+
+
+def waits(api: Api, task: dict[str, Any]) -> list[timedelta | None]:
+    """Return the pauses that the events of a task show after each failed attempt."""
+    sign_in_again(api)
+    failed = [one for one in api.task(task["id"])["events"] if one["event"] == "attempt_failed"]
+    return [
+        one["next_try_at"]
+        and datetime.fromisoformat(one["next_try_at"]) - datetime.fromisoformat(one["at"])
+        for one in failed
+    ]
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_every_exception_of_a_type_other_than_a_task_error_is_retried(
+    ann: Api,
+    lambdas: Lambdas,
+    clock: Clock,
+    rows: Rows,
+    define: Define,
+    probe: Any,
+    fault: Exception,
+) -> None:
+    task = probe()
+    define(doing(fault, "done"))
+    assert lambdas.work_off() == []
+    between = ann.task(task["id"])
+    assert (between["status"], between["error"]) == ("started", None)
+    assert between["events"][-1]["code"] == "unexpected_error"
+    assert "a secret" not in json.dumps(between)
+    assert 10 <= next_try(lambdas, clock) <= 13
+    ended = ann.task(task["id"])
+    assert (ended["status"], ended["result"], ended["attempts"]) == ("success", "done", 2)
+    assert counters(rows, ann) == {"success": 1}
+
+
+def test_a_failed_attempt_costs_two_updates_and_a_message(
+    ann: Api, lambdas: Lambdas, calls: Calls, define: Define, probe: Any
+) -> None:
+    task = probe()
+    define(doing(OSError()))
+    calls.clear()
+    assert lambdas.work(message(ann, task)) == []
+    assert calls.operations == ["UpdateItem", "UpdateItem", "SendMessage"]
+
+
+def test_the_message_of_a_failed_attempt_is_acknowledged(
+    ann: Api, lambdas: Lambdas, calls: Calls, define: Define, probe: Any
+) -> None:
+    good, bad, last = ann.created(), probe(), ann.created()
+    define(doing(OSError()))
+    assert lambdas.work(*(message(ann, task) for task in (good, bad, last))) == []
+    assert calls.of("ChangeMessageVisibilityBatch") == []
+    statuses = [ann.task(task["id"])["status"] for task in (good, bad, last)]
+    assert statuses == ["success", "started", "success"]
+
+
+def test_a_result_that_cannot_be_written_is_retried_like_any_other_fault(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
+) -> None:
+    task = probe()
+    define(doing(object(), "done"))
+    assert lambdas.work_off() == []
+    assert 10 <= next_try(lambdas, clock) <= 13
+    assert ann.task(task["id"])["result"] == "done"
+
+
+def test_another_message_does_not_cut_the_pause_short(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
+) -> None:
+    task = probe()
+    define(doing(Retry(timedelta(seconds=10)), "done"))
+    lambdas.work_off()
+    clock.advance(seconds=3)
+    lambdas.sent()
+    assert lambdas.work(message(ann, task)) == []
+    assert [one["DelaySeconds"] for one in lambdas.sent()] == [7]
+    assert ann.task(task["id"])["attempts"] == 1
+
+
+def test_the_pauses_double_with_up_to_a_quarter_of_jitter(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
+) -> None:
+    task = probe()
+    define(doing(*[OSError()] * 4, "done"))
+    assert lambdas.work_off() == []
+    for shortest in (10, 20, 40, 80):
+        assert shortest <= next_try(lambdas, clock) <= shortest * 1.25 + 1
+    assert ann.task(task["id"])["result"] == "done"
+
+
+def test_after_five_tries_the_worker_ends_the_task(
+    ann: Api, lambdas: Lambdas, clock: Clock, calls: Calls, rows: Rows, define: Define, probe: Any
+) -> None:
+    task = probe()
+    run = doing(*[OSError()] * 5)
+    define(run)
+    assert lambdas.work_off() == []
+    for _ in range(4):
+        assert ann.task(task["id"])["status"] == "started"
+        next_try(lambdas, clock)
+    ended = ann.task(task["id"])
+    assert (ended["status"], ended["error"]) == ("failure", RETRIES_EXHAUSTED)
+    assert (ended["attempts"], run.calls) == (5, 5)
+    assert ended["finished_at"] == shown(clock.now)
+    assert counters(rows, ann) == {"failure": 1}
+    assert lambdas.sent() == []
+    assert calls.of("ChangeMessageVisibilityBatch") == []
+
+
+@pytest.mark.parametrize("max_tries", [1, 2, 7])
+def test_a_type_says_how_often_it_is_tried(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any, max_tries: int
+) -> None:
+    task = probe()
+    run = doing(*[OSError()] * 7)
+    define(run, max_tries=max_tries, backoff=timedelta(seconds=1))
+    assert lambdas.work_off() == []
+    for _ in range(max_tries - 1):
+        next_try(lambdas, clock)
+    ended = ann.task(task["id"])
+    assert (ended["error"], run.calls) == (RETRIES_EXHAUSTED, max_tries)
+
+
+def test_a_task_with_more_tries_behind_it_than_its_type_now_allows_is_given_up(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
+) -> None:
+    task = probe()
+    define(doing(OSError(), OSError()))
+    lambdas.work_off()
+    next_try(lambdas, clock)
+    run = doing("done")
+    define(run, max_tries=2)
+    next_try(lambdas, clock)
+    ended = ann.task(task["id"])
+    assert (ended["error"], ended["attempts"], run.calls) == (RETRIES_EXHAUSTED, 2, 0)
+
+
+def test_a_type_says_how_long_the_first_pause_is(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
+) -> None:
+    probe()
+    define(doing(OSError(), OSError(), "done"), backoff=timedelta(minutes=4))
+    lambdas.work_off()
+    assert 240 <= next_try(lambdas, clock) <= 300
+    assert 480 <= next_try(lambdas, clock) <= 600
+
+
+def test_a_pause_is_at_most_15_minutes(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
+) -> None:
+    task = probe()
+    define(doing(OSError(), OSError(), "done"), backoff=timedelta(hours=2))
+    lambdas.work_off()
+    assert [next_try(lambdas, clock), next_try(lambdas, clock)] == [900, 900]
+    sign_in_again(ann)
+    assert ann.task(task["id"])["result"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("after", "delay"), [(-5, 0), (0, 0), (0.5, 1), (42, 42), (899.5, 900), (900, 900)]
+)
+def test_a_retry_chooses_the_moment_of_the_next_try(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any, after: float, delay: int
+) -> None:
+    task = probe()
+    define(doing(Retry(timedelta(seconds=after)), "done"))
+    assert lambdas.work_off() == []
+    assert next_try(lambdas, clock) == delay
+    sign_in_again(ann)
+    assert ann.task(task["id"])["result"] == "done"
+    assert waits(ann, task) == [timedelta(seconds=after)]
+
+
+@pytest.mark.parametrize(
+    ("retry", "code"),
+    [
+        (Retry(timedelta(seconds=5)), "retry"),
+        (Retry(timedelta(seconds=5), "rate_limited"), "rate_limited"),
+    ],
+)
+def test_the_code_of_a_retry_is_shown(
+    ann: Api, lambdas: Lambdas, define: Define, probe: Any, retry: Retry, code: str
+) -> None:
+    task = probe()
+    define(doing(retry))
+    lambdas.work_off()
+    assert ann.task(task["id"])["events"][-1]["code"] == code
+
+
+def test_a_retry_counts_as_a_try(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
+) -> None:
+    task = probe()
+    retry = Retry(timedelta(seconds=5), "busy")
+    define(doing(retry, retry), max_tries=2)
+    lambdas.work_off()
+    next_try(lambdas, clock)
+    ended = ann.task(task["id"])
+    assert ended["error"] == RETRIES_EXHAUSTED
+    assert ended["events"][-2]["code"] == "busy"
+    assert waits(ann, task) == [timedelta(seconds=5), None]
+
+
+def test_a_retry_after_more_than_15_minutes_waits_for_a_schedule(
+    ann: Api,
+    lambdas: Lambdas,
+    clock: Clock,
+    schedules: Callable[[], list[str]],
+    define: Define,
+    probe: Any,
+) -> None:
+    task = probe()
+    define(doing(Retry(timedelta(minutes=20)), "done"))
+    assert lambdas.work_off() == []
+    assert lambdas.sent() == []
+    assert schedules() == [f"task-{task['id']}-1"]
+    aws = OneTimeSchedules(
+        boto3.client("scheduler"), boto3.client("sqs"), cloud.ENVIRONMENT["SCHEDULE_GROUP"]
+    )
+    lambdas.feed()
+    clock.advance(minutes=19)
+    aws.fire_due(clock.now)
+    lambdas.feed()
+    clock.advance(minutes=1)
+    lambdas.feed()
+    sign_in_again(ann)
+    ended = ann.task(task["id"])
+    assert (ended["result"], ended["attempts"]) == ("done", 2)
+    assert ended["finished_at"] == shown(clock.now)
+
+
+def test_while_a_task_waits_for_its_next_try_retry_after_and_events_say_when_that_is(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
+) -> None:
+    task = probe()
+    define(doing(OSError(), "done"), backoff=timedelta(minutes=2))
+    lambdas.work_off()
+    clock.advance(seconds=30)
+    answer = ann.get(f"/api/tasks/{task['id']}/")
+    next_try_at = datetime.fromisoformat(answer.json["events"][-1]["next_try_at"])
+    rest = next_try_at - clock.now
+    assert timedelta(seconds=90) <= rest <= timedelta(seconds=120)
+    assert 0 <= int(answer.headers["retry-after"]) - rest.total_seconds() < 1
+    clock.move_to(next_try_at)
+    lambdas.work(message(ann, task))
+    assert ann.task(task["id"])["started_at"] == task["created_at"]
+    assert ann.task(task["id"])["result"] == "done"
+
+
+def test_a_snooze_is_progress_and_resets_the_tries(
+    ann: Api, lambdas: Lambdas, clock: Clock, define: Define, probe: Any
+) -> None:
+    task = probe()
+    snooze = Snooze(clock.now + timedelta(minutes=10))
+    define(doing(*[OSError()] * 4, snooze, *[OSError()] * 4, "done"))
+    lambdas.work_off()
+    delays = [next_try(lambdas, clock) for _ in range(9)]
+    sign_in_again(ann)
+    ended = ann.task(task["id"])
+    assert (ended["status"], ended["attempts"]) == ("success", 10)
+    # The pauses begin anew, too.
+    assert 10 <= delays[5] <= 13
