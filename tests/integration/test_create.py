@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from tests import cloud
 from tests.aws_calls import Calls
 from tests.drivers import NOON, Answer, Api, Clock, Lambdas
-from tests.integration.tools import Fail, Rows, counters, message, without_events
+from tests.integration.tools import Fail, Rows, counters, message, named, without_events
 
 TIMEOUT = ReadTimeoutError(endpoint_url="https://aws.test")
 
@@ -136,14 +136,10 @@ def test_a_create_makes_no_more_aws_calls_than_it_needs(
 
 def test_the_message_of_a_task_names_it_its_user_and_its_type(ann: Api, calls: Calls) -> None:
     task = ann.created()
-    assert calls.of("SendMessage") == [
-        {
-            "QueueUrl": cloud.ENVIRONMENT["QUEUE_URL"],
-            "MessageBody": message(ann, task),
-            "DelaySeconds": 0,
-            "MessageGroupId": ann.user_id,
-        }
-    ]
+    [sent] = calls.of("SendMessage")
+    assert named(sent) == message(ann, task)
+    assert sent["QueueUrl"] == cloud.ENVIRONMENT["QUEUE_URL"]
+    assert (sent["DelaySeconds"], sent["MessageGroupId"]) == (0, ann.user_id)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after its effect"])

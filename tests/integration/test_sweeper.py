@@ -19,6 +19,7 @@ from tests.integration.tools import (
     doing,
     message,
     minutes_pass,
+    named,
     row_of,
 )
 
@@ -36,7 +37,7 @@ def lost(api: Api, fail: Fail, **fields: Any) -> dict[str, Any]:
 
 
 def bodies(messages: list[dict[str, Any]]) -> list[str]:
-    return [one["MessageBody"] for one in messages]
+    return [named(one) for one in messages]
 
 
 def task_ids(messages: list[dict[str, Any]]) -> list[str]:
@@ -56,7 +57,7 @@ def test_a_task_that_was_not_sent_is_sent_within_2_minutes(
     clock.advance(seconds=-late)
     minutes_pass(clock, 2)
     sent, *_ = lambdas.sent()
-    assert (sent["MessageBody"], sent.get("DelaySeconds", 0)) == (message(ann, task), 0)
+    assert (named(sent), sent.get("DelaySeconds", 0)) == (message(ann, task), 0)
     lambdas.work(sent["MessageBody"])
     assert ann.task(task["id"])["result"] == 16
 
@@ -90,7 +91,7 @@ def test_a_task_due_soon_gets_its_message_and_schedule_within_2_minutes(
     task = lost(ann, fail, scheduled_at=ahead(clock, minutes=10))
     minutes_pass(clock, 2)
     [sent] = lambdas.sent()
-    assert sent["MessageBody"] == message(ann, task)
+    assert named(sent) == message(ann, task)
     assert sent["DelaySeconds"] == 9 * 60
     assert schedules() == [f"task-{task['id']}-0"]
 
@@ -166,7 +167,7 @@ def test_a_dead_workers_task_is_claimed_again(
     assert lambdas.work_off() == ["0"]
     minutes_pass(clock, 1)
     [sent] = lambdas.sent()
-    assert (sent["MessageBody"], sent["DelaySeconds"]) == (message(ann, task), 5)
+    assert (named(sent), sent["DelaySeconds"]) == (message(ann, task), 5)
     clock.advance(seconds=5)
     assert lambdas.work(sent["MessageBody"]) == []
     assert ann.task(task["id"])["status"] == "success"

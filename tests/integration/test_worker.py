@@ -1,6 +1,5 @@
 """The worker handles each message to its end."""
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from tests.integration.tools import (
     counters,
     doing,
     message,
+    named,
     shown,
     sign_in_again,
     without_events,
@@ -149,11 +149,7 @@ def test_a_message_up_to_15_minutes_early_is_sent_on_with_the_rest_of_its_delay(
     assert lambdas.work(message(ann, task)) == []
     [sent] = lambdas.sent()
     assert sent["DelaySeconds"] == delay
-    assert json.loads(sent["MessageBody"]) == {
-        "user": ann.user_id,
-        "task": task["id"],
-        "type": "sum",
-    }
+    assert named(sent) == message(ann, task)
     assert sent["MessageGroupId"] == ann.user_id
     assert rows() == before
 

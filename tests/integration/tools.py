@@ -1,7 +1,7 @@
 """Helpers shared by the tests of the worker, the dead letters and the sweeper."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -58,6 +58,12 @@ def message(owner: Api, task: dict[str, Any]) -> str:
 def without_events(task: dict[str, Any]) -> dict[str, Any]:
     """Return a task's detail as the list and the create show it."""
     return {name: value for name, value in task.items() if name != "events"}
+
+
+def named(sent: Mapping[str, Any]) -> str:
+    """Return the body of a sent message without the request that it comes from."""
+    body = json.loads(sent["MessageBody"])
+    return json.dumps({name: body[name] for name in ("user", "task", "type")})
 
 
 def counters(rows: Rows, owner: Api) -> dict[str, int]:
