@@ -217,7 +217,7 @@ def test_a_task_that_a_worker_claims_at_that_moment_is_left_to_it(
         lose_the_worker(ann, lambdas, define, task, max_tries=2)
         states.append(rows())
 
-    calls.meanwhile("GetItem", take_up)
+    calls.before("TransactWriteItems", take_up)
     assert lambdas.handle_dead_letters(message(ann, task)) == []
     assert states == [rows()]
 
