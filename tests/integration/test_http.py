@@ -574,6 +574,8 @@ def test_the_request_after_a_fault_is_answered_as_usual(ann: Api, fail: Fail) ->
 CALLS_OF_AWS: dict[str, tuple[str, Callable[[Api], Answer]]] = {
     "DynamoDB, one row": ("GetItem", lambda ann: ann.get(f"/api/tasks/{TASK_ID}/")),
     "DynamoDB, many rows": ("Query", lambda ann: ann.get("/api/tasks/")),
+    "DynamoDB, a batch": ("BatchGetItem", lambda ann: ann.get("/api/tasks/?status=success")),
+    "DynamoDB, a count": ("Query", lambda ann: ann.get("/api/tasks/?page=last")),
     "DynamoDB, a transaction": ("TransactWriteItems", lambda ann: ann.create()),
     "DynamoDB, registering": (
         "TransactWriteItems",
