@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -22,6 +22,7 @@ BATCH = 100
 class Tally:
     """What became of the rows that were due."""
 
+    due: int = 0
     rescued: int = 0
     left_over: int = 0
 
@@ -39,9 +40,12 @@ def sweep(now: datetime, has_time: Callable[[], bool] = lambda: True) -> Tally:
     with ThreadPoolExecutor(SWEEP_SHARDS) as threads:
         tallies = list(threads.map(lambda shard: _sweep_shard(shard, now, has_time), shards))
     total = Tally(
+        due=sum(tally.due for tally in tallies),
         rescued=sum(tally.rescued for tally in tallies),
         left_over=sum(tally.left_over for tally in tallies),
     )
+    if total != Tally():
+        log.info("sweep_finished", **asdict(total))
     metrics.count("SweepRescued", total.rescued)
     metrics.count("SweepLeftOver", total.left_over)
     return total
@@ -53,8 +57,11 @@ def _sweep_shard(shard: int, now: datetime, has_time: Callable[[], bool]) -> Tal
         keys = models.read_due(shard, now)
         while batch := list(islice(keys, BATCH)):
             if not has_time():
-                tally.left_over += models.count_due(shard, now)
+                rest = models.count_due(shard, now)
+                tally.due += rest
+                tally.left_over += rest
                 break
+            tally.due += len(batch)
             _sweep_batch(batch, now, tally)
     except Exception as error:
         # A shard that fails must not keep the others from being swept. How many tasks it leaves

@@ -219,6 +219,7 @@ def test_malformed_messages_are_logged_and_acknowledged_and_change_nothing(
     ann.created()
     before = rows()
     calls.clear()
+    caplog.clear()
     assert getattr(lambdas, deliver)(*MALFORMED) == []
     assert calls == []
     assert rows() == before

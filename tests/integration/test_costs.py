@@ -65,12 +65,12 @@ def ahead(clock: Clock, **parts: float) -> str:
 def test_an_account_and_its_tokens(api: Api, meter: Meter, costs: Costs) -> None:
     user = {"username": "user", "password": "password"}
     assert api.post("/api/register/", user).status == 201
-    costs("register", Cost(1, 4, 0))
+    costs("register", Cost(2, 6, 2))
     tokens = api.post("/api/token/", user).json
     # The signing keys are read once per container, which was before.
-    costs("sign in", Cost(1, 0, 1))
+    costs("sign in", Cost(3, 12, 4))
     assert api.post("/api/token/", user | {"password": "wrong"}).status == 401
-    costs("sign in with a wrong password", Cost(2, 1, 1))
+    costs("sign in with a wrong password", Cost(2, 6, 4))
     assert api.post("/api/token/refresh/", {"refresh": tokens["refresh"]}).status == 200
     costs("refresh", Cost(1, 1, 0))
     assert api.post("/api/token/verify/", {"token": tokens["access"]}).status == 200

@@ -225,6 +225,8 @@ def test_different_times_in_the_two_places_are_refused(ann: Api, calls: Calls) -
 def test_a_one_time_schedule_is_created_with_all_it_needs(ann: Api, calls: Calls) -> None:
     task = ann.created(scheduled_at="2026-02-20 15:30:00")
     (schedule,) = calls.of("CreateSchedule")
+    body = json.loads(schedule["Target"]["Input"])
+    assert (body["user"], body["task"], body["type"]) == (ann.user_id, task["id"], "sum")
     assert {name: value for name, value in schedule.items() if name != "ClientToken"} == {
         "Name": f"task-{task['id']}-0",
         "GroupName": cloud.ENVIRONMENT["SCHEDULE_GROUP"],
@@ -235,7 +237,7 @@ def test_a_one_time_schedule_is_created_with_all_it_needs(ann: Api, calls: Calls
         "Target": {
             "Arn": cloud.ENVIRONMENT["QUEUE_ARN"],
             "RoleArn": cloud.ENVIRONMENT["SCHEDULE_ROLE_ARN"],
-            "Input": json.dumps({"user": ann.user_id, "task": task["id"], "type": "sum"}),
+            "Input": schedule["Target"]["Input"],
             "DeadLetterConfig": {"Arn": cloud.ENVIRONMENT["SCHEDULE_DEAD_LETTER_ARN"]},
         },
     }

@@ -54,6 +54,8 @@ def test_a_countdown_of_15_minutes_and_a_second_creates_a_schedule_and_sends_no_
     calls.clear()
     assert lambdas.work_off() == []
     assert calls.operations == ["UpdateItem", "UpdateItem", "CreateSchedule"]
+    body = calls[-1].parameters["Target"]["Input"]
+    assert named({"MessageBody": body}) == message(ann, task)
     # It began at 12:00 in Moscow, and a schedule is set a minute early.
     assert without_token(calls[-1].parameters) == {
         "Name": f"task-{task['id']}-1",
@@ -65,7 +67,7 @@ def test_a_countdown_of_15_minutes_and_a_second_creates_a_schedule_and_sends_no_
         "Target": {
             "Arn": cloud.ENVIRONMENT["QUEUE_ARN"],
             "RoleArn": cloud.ENVIRONMENT["SCHEDULE_ROLE_ARN"],
-            "Input": message(ann, task),
+            "Input": body,
             "DeadLetterConfig": {"Arn": cloud.ENVIRONMENT["SCHEDULE_DEAD_LETTER_ARN"]},
         },
     }

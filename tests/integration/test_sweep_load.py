@@ -62,12 +62,10 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> Metrics:
     """`metrics()`: the numbers that the sweeps since the last call reported, by name."""
 
     def metrics() -> dict[str, int]:
-        found: dict[str, int] = {}
+        found = {"SweepRescued": 0, "SweepLeftOver": 0}
         for report in reports(capsys):
-            [directive] = report["_aws"]["CloudWatchMetrics"]
-            for metric in directive["Metrics"]:
-                found.setdefault(metric["Name"], 0)
-                found[metric["Name"]] += int(sum(report[metric["Name"]]))
+            for name in found.keys() & report.keys():
+                found[name] += int(sum(report[name]))
         return found
 
     return metrics
@@ -182,7 +180,7 @@ def test_one_task_is_rescued_in_the_first_sweep_whatever_another_shard_holds(
     assert rescued.count(lonely) == 1
     # Of its 60 seconds the Lambda keeps the last 10: time for 20 batches of 10.
     assert len({*rescued} & {*full}) == 200
-    assert metrics() == {"SweepDue": 20_001, "SweepRescued": 201, "SweepLeftOver": 19_800}
+    assert metrics() == {"SweepRescued": 201, "SweepLeftOver": 19_800}
 
 
 @pytest.mark.corrupts_data
@@ -196,10 +194,10 @@ def test_the_next_sweep_goes_on_with_what_was_left_over(
     lambdas.sweep()
     first = sent_ids(lambdas)
     assert len(first) == 100
-    assert metrics() == {"SweepDue": 250, "SweepRescued": 100, "SweepLeftOver": 150}
+    assert metrics() == {"SweepRescued": 100, "SweepLeftOver": 150}
     lambdas.sweep()
     assert sorted(first + sent_ids(lambdas)) == sorted(ids)
-    assert metrics() == {"SweepDue": 150, "SweepRescued": 150, "SweepLeftOver": 0}
+    assert metrics() == {"SweepRescued": 150, "SweepLeftOver": 0}
 
 
 def test_a_sweep_without_time_rescues_nothing_and_says_so(
@@ -210,7 +208,7 @@ def test_a_sweep_without_time_rescues_nothing_and_says_so(
     lambdas.time_left = 10_000
     lambdas.sweep()
     assert lambdas.sent() == []
-    assert metrics() == {"SweepDue": 1, "SweepRescued": 0, "SweepLeftOver": 1}
+    assert metrics() == {"SweepRescued": 0, "SweepLeftOver": 1}
     sweep()
     assert sent_ids(lambdas) == [task["id"]]
 
@@ -257,7 +255,7 @@ def test_messages_that_the_queue_refuses_are_left_to_the_next_sweep(
 
     calls.script("SendMessageBatch", refuse_two, times=1)
     sweep()
-    assert metrics() == {"SweepDue": 10, "SweepRescued": 8, "SweepLeftOver": 2}
+    assert metrics() == {"SweepRescued": 8, "SweepLeftOver": 2}
     lambdas.sent()
     clock.advance(seconds=1)
     sweep()
@@ -274,7 +272,7 @@ def test_a_batch_that_fails_does_not_stop_the_next_one(
     sweep()
     first = sent_ids(lambdas)
     assert len(first) == 20
-    assert metrics() == {"SweepDue": 30, "SweepRescued": 20, "SweepLeftOver": 10}
+    assert metrics() == {"SweepRescued": 20, "SweepLeftOver": 10}
     sweep()
     assert sorted(first + sent_ids(lambdas)) == sorted(ids)
 
@@ -293,24 +291,42 @@ def test_a_shard_that_fails_is_reported_as_left_over(
     assert metrics()["SweepLeftOver"] == {"Query": SWEEP_SHARDS, "BatchGetItem": 1}[operation]
 
 
-def test_every_sweep_reports_what_it_found_in_cloudwatchs_metric_format(
-    ann: Api, clock: Clock, capsys: pytest.CaptureFixture[str]
+def test_a_sweep_reports_what_it_rescued_in_cloudwatchs_metric_format(
+    ann: Api, clock: Clock, fail: Fail, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    lost(ann, fail)
+    clock.advance(minutes=1)
+    reports(capsys)
     sweep()
     [report] = reports(capsys)
     assert report["_aws"]["CloudWatchMetrics"] == [
         {
             "Namespace": "Tasks",
             "Dimensions": [["service"]],
-            "Metrics": [
-                {"Name": "SweepDue", "Unit": "Count"},
-                {"Name": "SweepRescued", "Unit": "Count"},
-                {"Name": "SweepLeftOver", "Unit": "Count"},
-            ],
+            "Metrics": [{"Name": "SweepRescued", "Unit": "Count"}],
         }
     ]
-    assert report["service"] == cloud.ENVIRONMENT["TABLE_NAME"]
-    assert (report["SweepDue"], report["SweepRescued"], report["SweepLeftOver"]) == ([0], [0], [0])
+    assert (report["service"], report["SweepRescued"]) == (cloud.ENVIRONMENT["TABLE_NAME"], [1])
+
+
+def test_a_sweep_says_how_many_tasks_were_due_were_rescued_and_were_left_over(
+    ann: Api, clock: Clock, fail: Fail, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost(ann, fail)
+    ann.post(f"/api/tasks/{lost(ann, fail)['id']}/cancel/")
+    clock.advance(minutes=1)
+    sweep()
+    [line] = [vars(record) for record in caplog.records if record.msg == "sweep_finished"]
+    assert (line["due"], line["rescued"], line["left_over"]) == (1, 1, 0)
+
+
+def test_a_sweep_without_due_tasks_writes_nothing(
+    ann: Api, clock: Clock, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    reports(capsys)
+    caplog.clear()
+    sweep()
+    assert (reports(capsys), caplog.messages) == ([], [])
 
 
 def test_each_rescue_is_logged_with_its_task(
