@@ -18,6 +18,7 @@ VENV   ?= .venv
 CLOUD  ?= embedded
 PORT   ?= 8000
 DATA   ?= keep
+COVERAGE ?= --cov
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
@@ -47,7 +48,7 @@ test: lint test-unit ## run linters, the type checker and all tests that need no
 	$(BIN)/python -m pytest tests/e2e tests/deploy
 
 test-unit: $(READY) ## run only the tests that need no server, with branch coverage
-	$(BIN)/python -m pytest -n auto --cov tests/unit tests/integration
+	$(BIN)/python -m pytest -n auto $(COVERAGE) tests/unit tests/integration
 
 bench-calls: $(READY) ## print what each operation costs in AWS calls and DynamoDB units
 	@POWERTOOLS_LOG_LEVEL=CRITICAL POWERTOOLS_METRICS_DISABLED=true \
