@@ -80,7 +80,8 @@ def empty_resources(session: boto3.Session) -> None:
     """Reset the stack in LocalStack to its first state."""
     dynamodb, sqs = session.client("dynamodb"), session.client("sqs")
     table, group = ENVIRONMENT["TABLE_NAME"], ENVIRONMENT["SCHEDULE_GROUP"]
-    for row in dynamodb.scan(TableName=table, ProjectionExpression="pk, sk")["Items"]:
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="pk, sk")
+    for row in [row for page in pages for row in page["Items"]]:
         dynamodb.delete_item(TableName=table, Key=row)
     for suffix in ("", "-dead-letters", "-schedule-dead-letters"):
         sqs.purge_queue(QueueUrl=ENVIRONMENT["QUEUE_URL"] + suffix)

@@ -92,7 +92,7 @@ class Aws:
 def _reduced(package: Path) -> Path:
     """Return a copy of a package without the alarms that MiniStack refuses."""
     copy = package.with_name("reduced")
-    shutil.copytree(package, copy)
+    shutil.copytree(package, copy, dirs_exist_ok=True)
     template = emulated.reduced(json.loads((copy / "sam.json").read_text()))
     for function in sam_template.CANARIES:
         del template["Resources"][function]["Properties"]["DeploymentPreference"]

@@ -94,8 +94,12 @@ def test_eight_workers_on_one_message_run_the_task_once(ann: Racer) -> None:
     assert (stored.status, int(stored.attempts), stored.result) == ("success", 1, "16")
 
 
-def test_a_refresh_token_is_good_for_one_of_those_who_use_it_at_once(ann: Racer) -> None:
-    token = security.issue_token(security.REFRESH, ann.user_id, times.now())
+def test_a_refresh_token_used_at_once_by_many_has_one_successor(ann: Racer) -> None:
+    token = security.issue_token(
+        security.REFRESH, ann.user_id, times.now(), f"{uuid4().hex[:24]}00000000"
+    )
     call: Call = ("POST", "/api/token/refresh", {"refresh": token}, {})
     answers = spread([call] * 24)
-    assert Counter(status for status, _ in answers) == {200: 1, 401: 23}
+    # Within the grace of 10 seconds, who comes later gets the first one's answer again.
+    assert {status for status, _ in answers} == {200}
+    assert len({answer["refresh"] for _, answer in answers}) == 1
