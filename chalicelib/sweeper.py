@@ -92,24 +92,24 @@ def _send_again(lost: Sequence[Task], now: datetime, tally: Tally) -> None:
     except Exception as error:
         log.error("rescue_failed", tasks=len(lost), **logs.exception_keys(error))
         sent = set()
+    tally.rescued += len(sent)
     tally.left_over += len(lost) - len(sent)
     for task in lost:
         if task.task_id in sent:
             _attempt(_note_rescue, task, now, tally)
 
 
-def _note_rescue(task: Task, now: datetime, tally: Tally) -> None:
+def _note_rescue(task: Task, now: datetime) -> None:
     log.warning(
         "task_rescued",
         task_id=task.task_id,
         status=task.status,
         **logs.origin_keys(task.origin),
     )
-    tally.rescued += 1
     transitions.move_sweep(task, next_sweep(now, task.due_at))
 
 
-def _look_after(task: Task, now: datetime, _tally: Tally) -> None:
+def _look_after(task: Task, now: datetime) -> None:
     """Look after a task that has ended or whose next run is to come."""
     if not task.is_active:
         # It was cancelled; its schedule may have been created after that.
@@ -123,10 +123,10 @@ def _look_after(task: Task, now: datetime, _tally: Tally) -> None:
 
 
 def _attempt(
-    action: Callable[[Task, datetime, Tally], None], task: Task, now: datetime, tally: Tally
+    action: Callable[[Task, datetime], None], task: Task, now: datetime, tally: Tally
 ) -> None:
     try:
-        action(task, now, tally)
+        action(task, now)
     except Exception as error:
         # One row must not keep the others from being looked after.
         tally.left_over += 1

@@ -48,7 +48,7 @@ class Session(Row, discriminator="session"):
                 cls.written_by.set(request_id),
                 cls.expires_at.set(expires_at),
             ],
-            _is_current(number) | (cls.written_by == request_id),
+            _may_write(number, request_id),
         )
 
     @classmethod
@@ -62,7 +62,7 @@ class Session(Row, discriminator="session"):
                 cls.written_by.set(request_id),
                 cls.expires_at.set(expires_at),
             ],
-            _is_current(number) | (cls.written_by == request_id),
+            _may_write(number, request_id),
         )
 
     def revoke(self) -> None:
@@ -70,9 +70,11 @@ class Session(Row, discriminator="session"):
         update(self, [Session.is_revoked.set(True)], Session.pk.exists())
 
 
-def _is_current(number: int) -> Condition:
+def _may_write(number: int, request_id: str) -> Condition:
+    """The token is the current one, or the call is repeated and finds its own write."""
     is_current = Session.is_revoked.does_not_exist() & (Session.current == number)
-    condition: Condition = Session.pk.does_not_exist() | is_current
+    is_repeated = Session.written_by == request_id
+    condition: Condition = Session.pk.does_not_exist() | is_current | is_repeated
     return condition
 
 
