@@ -48,7 +48,7 @@ test: lint test-unit ## run linters, the type checker and all tests that need no
 	$(BIN)/python -m pytest tests/e2e tests/deploy
 
 test-unit: $(READY) ## run only the tests that need no server, with branch coverage
-	$(BIN)/python -m pytest -n auto $(COVERAGE) tests/unit tests/integration
+	$(BIN)/python -m pytest -n auto tests/unit tests/integration $(COVERAGE)
 
 bench-calls: $(READY) ## print what each operation costs in AWS calls and DynamoDB units
 	@POWERTOOLS_LOG_LEVEL=CRITICAL POWERTOOLS_METRICS_DISABLED=true \

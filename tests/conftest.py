@@ -13,14 +13,28 @@ from tests import cloud, invariants
 if cloud.IN_LOCALSTACK:
     cloud.connect_to_localstack()
 os.environ |= cloud.ENVIRONMENT
+# Each test starts with empty queues; like AWS, moto purges a queue once a minute otherwise.
+os.environ["MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR"] = "false"
 
 
 # A session reads AWS's models from disk; once is enough.
 _SESSION = boto3.Session(region_name=cloud.REGION)
 
 
+@pytest.fixture(scope="module")
+def _stack() -> Iterator[None]:
+    if cloud.IN_LOCALSTACK:
+        yield
+    else:
+        with mock_aws():
+            cloud.create_resources(_SESSION)
+            yield
+
+
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+def aws(
+    _stack: None, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[None]:
     """An AWS that contains only the stack of infra/resources.yaml.
 
     After the test everything stored must be consistent, unless it is marked `corrupts_data`.
@@ -29,15 +43,9 @@ def aws(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iter
 
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", _SESSION)
     security._keys.cache_clear()
-    if cloud.IN_LOCALSTACK:
-        cloud.empty_resources(_SESSION)
-        yield
-        _check_invariants(request)
-    else:
-        with mock_aws():
-            cloud.create_resources(_SESSION)
-            yield
-            _check_invariants(request)
+    cloud.empty_resources(_SESSION)
+    yield
+    _check_invariants(request)
 
 
 def _check_invariants(request: pytest.FixtureRequest) -> None:
