@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from passlib.context import CryptContext
 from passlib.utils import MAX_PASSWORD_SIZE
 
-from chalicelib import errors, logs, times
+from chalicelib import deadline, errors, logs, times
 from chalicelib.config import settings
 
 log = Logger(service="tasks", child=True)
@@ -28,6 +28,13 @@ ALGORITHM = "HS256"
 KEYS_GOOD_FOR = timedelta(minutes=30)
 #: An unknown key id has them read again too, but not more often than this.
 KEYS_REREAD_AFTER = timedelta(minutes=1)
+
+# A first request that reads the keys is refused within 10 seconds.
+_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 2},
+)
 
 # OWASP's minimum for argon2id (Password Storage Cheat Sheet): 19 MiB, 2 iterations, 1 lane.
 _passwords = CryptContext(
@@ -125,9 +132,7 @@ class _Keys:
     """
 
     def __init__(self) -> None:
-        self._client = boto3.client(
-            "secretsmanager", config=Config(connect_timeout=2, read_timeout=4)
-        )
+        self._client = deadline.keep(boto3.client("secretsmanager", config=_CONFIG))
         self._read()
 
     def current(self) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from chalice import Response
 from chalice.app import Request
 
-from chalicelib import logs, metrics
+from chalicelib import deadline, logs, metrics, times
 from chalicelib.api.answers import answer_error
 from chalicelib.api.call import read_origin, read_request_id
 from chalicelib.api.errors import InternalError, MethodNotAllowed
@@ -41,10 +41,8 @@ def answer_request(request: Request, get_response: Callable[[Request], Response]
     allowed = allowed_methods(request.path)
     log.thread_safe_append_keys(**_log_keys(request))
     try:
-        if request.method not in METHODS:
-            # Only a server on one machine passes these on; Chalice's answer has its own shape.
-            raise Fault from MethodNotAllowed(request.method, allowed)
-        response = get_response(request)
+        with deadline.started(times.now()):
+            response = _respond(request, get_response, allowed)
     except Fault as fault:
         response = answer_error(_as_service_error(fault.__cause__ or fault, request_id))
     finally:
@@ -54,6 +52,15 @@ def answer_request(request: Request, get_response: Callable[[Request], Response]
     if request.method == "HEAD":
         response.body = ""
     return response
+
+
+def _respond(
+    request: Request, get_response: Callable[[Request], Response], allowed: str
+) -> Response:
+    if request.method not in METHODS:
+        # Only a server on one machine passes these on; Chalice's answer has its own shape.
+        raise Fault from MethodNotAllowed(request.method, allowed)
+    return get_response(request)
 
 
 def _as_service_error(error: BaseException, request_id: str) -> ServiceError:

@@ -11,7 +11,7 @@ from chalicelib.config import settings
 from tests import cloud
 from tests.aws_calls import Calls
 from tests.drivers import Answer, Api, Clock
-from tests.integration.tools import OUTAGE, Fail, Rows
+from tests.integration.tools import OUTAGE, TIMEOUT, Fail, Rows
 
 BLACKLISTED = {"detail": "Token is blacklisted", "code": "token_not_valid"}
 
@@ -173,12 +173,18 @@ def test_a_token_used_by_two_at_once_works_for_one(api: Api, token: str, calls: 
 
 
 @pytest.mark.parametrize("use", [refresh, sign_out, verify])
+@pytest.mark.parametrize("error", [OUTAGE, TIMEOUT], ids=["down", "hanging"])
 @pytest.mark.parametrize("after", [False, True], ids=["before its effect", "after its effect"])
 def test_an_outage_is_a_503(
-    api: Api, token: str, fail: Fail, use: Callable[[Api, str], Answer], after: bool
+    api: Api,
+    token: str,
+    fail: Fail,
+    use: Callable[[Api, str], Answer],
+    error: Exception,
+    after: bool,
 ) -> None:
-    fail("UpdateItem", OUTAGE, after=after)
-    fail("GetItem", OUTAGE, after=after)
+    fail("UpdateItem", error, after=after)
+    fail("GetItem", error, after=after)
     answer = use(api, token)
     assert (answer.status, answer.json["code"]) == (503, "unavailable")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from chalicelib import security, times
 from tests.drivers import Api, Clock, Lambdas, sweep
@@ -36,6 +36,7 @@ class doing:  # noqa: N801  # reads as a function: define(doing(OSError(), "done
 
 
 OUTAGE = EndpointConnectionError(endpoint_url="https://aws.test")
+TIMEOUT = ReadTimeoutError(endpoint_url="https://aws.test")
 
 #: The error of a task that has used up its tries.
 RETRIES_EXHAUSTED = {
