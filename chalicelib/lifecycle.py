@@ -47,6 +47,8 @@ class Transition(NamedTuple):
 
 TRANSITIONS = (
     Transition(None, Status.PENDING, "create", ("api_handler",)),
+    Transition(None, Status.SUCCESS, "create", ("api_handler",)),
+    Transition(None, Status.FAILURE, "create", ("api_handler",)),
     Transition(Status.PENDING, Status.STARTED, "claim", ("worker",)),
     Transition(Status.STARTED, Status.STARTED, "claim", ("worker",)),
     Transition(Status.STARTED, Status.STARTED, "snooze", ("worker",)),
@@ -67,6 +69,8 @@ LEASE = LAMBDA_TIMEOUT + timedelta(seconds=5)
 #: How long one run of a type may take, unless the type says otherwise, and at most.
 DEFAULT_TIMEOUT = timedelta(seconds=30)
 MAX_TIMEOUT = timedelta(seconds=50)
+#: How long a run in the request that creates the task may take, at most.
+INLINE_TIMEOUT = timedelta(seconds=1)
 #: What a worker needs besides a type's timeout, to claim the task and record the outcome.
 TIME_RESERVE = timedelta(seconds=5)
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from chalicelib import dispatch, errors, exact_json, logs, metrics
-from chalicelib.lifecycle import ACTIVE_LIMIT, Status, next_sweep
+from chalicelib import dispatch, errors, exact_json, logs, metrics, runner, task_types, times
+from chalicelib.lifecycle import ACTIVE_LIMIT, INLINE_TIMEOUT, Status, next_sweep
 from chalicelib.models import (
     IdempotencyRecord,
     KeyTaken,
@@ -18,6 +18,8 @@ from chalicelib.models import (
     task_list,
     transitions,
 )
+from chalicelib.task_types import Snooze
+from chalicelib.time_limit import TimeLimitExceeded
 
 log = Logger(service="tasks", child=True)
 
@@ -38,6 +40,8 @@ class NewTask:
     scheduled_at: datetime | None
     #: The request; see `chalicelib.logs.origin`.
     origin: str | None = None
+    #: Whether the client prefers to wait for the end.
+    wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ def create(
 ) -> tuple[Task, bool]:
     """Store a task and hand it to AWS; return it, and whether it is a replay.
 
-    A stored task will run: if dispatch fails, the sweeper sends it.
+    A stored task will run: if dispatch fails, the sweeper sends it. If the client waits for a task
+    of an inline type, it runs now and is stored with its end.
 
     Raises ActiveTaskLimit, UserNotFound, IdempotencyKeyReused.
     """
@@ -74,6 +79,8 @@ def create(
         now=now,
         origin=new.origin,
     )
+    if new.wait:
+        _run_inline(task)
     record = (
         IdempotencyRecord.make(user_id, key.key, key.body_hash, task.task_id, now) if key else None
     )
@@ -83,6 +90,10 @@ def create(
         return _replay(taken.record, key), True
     metrics.count("TasksCreated")
     log.info("task_created", task_id=task.task_id, user_id=user_id, task_type=task.task_type)
+    if not task.is_active:
+        metrics.task_finished(task.status)
+        log.info("task_finished", task_id=task.task_id, status=task.status, attempts=1)
+        return task, False
     try:
         if task.scheduled_at is None:
             dispatch.send(task)
@@ -92,6 +103,25 @@ def create(
         # The task is stored, so the answer is 201 and the sweeper sends it.
         log.error("dispatch_failed", task_id=task.task_id, **logs.exception_keys(error))
     return task, False
+
+
+def _run_inline(task: Task) -> None:
+    """Run a task that is not stored yet, if its type allows it and its time is now.
+
+    A task that does not end here is run by the worker, as often as its type has tries.
+    """
+    task_type = task_types.get(task.task_type)
+    if task_type is None or not task_type.inline or task.scheduled_at:
+        return
+    started_at = times.now()
+    try:
+        end = runner.run(task, INLINE_TIMEOUT)
+    except (Exception, TimeLimitExceeded) as error:
+        keys = logs.exception_keys(error)
+        log.warning("inline_run_failed", task_id=task.task_id, task_type=task.task_type, **keys)
+        return
+    if not isinstance(end, Snooze):
+        task.end_inline(*end, started_at=started_at, now=times.now())
 
 
 def _store(task: Task, record: IdempotencyRecord | None) -> None:

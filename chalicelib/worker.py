@@ -4,11 +4,9 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from aws_lambda_powertools import Logger
-from pydantic import ValidationError
 
-from chalicelib import dispatch, exact_json, logs, metrics, task_types, times
+from chalicelib import dispatch, logs, metrics, runner, task_types, times
 from chalicelib.dispatch import Message
-from chalicelib.errors import TaskError
 from chalicelib.lifecycle import (
     DEAD_LETTER_DELAY,
     DEFAULT_MAX_TRIES,
@@ -18,13 +16,15 @@ from chalicelib.lifecycle import (
     retry_pause,
 )
 from chalicelib.models import Task, events, transitions
-from chalicelib.task_types import Retry, Run, Snooze, TaskType
-from chalicelib.time_limit import TimeLimitExceeded, time_limit
+from chalicelib.runner import End
+from chalicelib.task_types import Retry, Snooze
+from chalicelib.time_limit import TimeLimitExceeded
 
 log = Logger(service="tasks", child=True)
 
-#: The largest result, in bytes of JSON: an item of DynamoDB ends at 400 KB.
-MAX_RESULT = 256 * 1024
+_RETRIES_EXHAUSTED = runner.failure(
+    "retries_exhausted", "The task was given up after several failed attempts."
+)
 
 
 def handle_message(message: Message) -> None:
@@ -75,55 +75,26 @@ def handle_dead_letter(message: Message) -> None:
 
 
 def _run(task: Task) -> None:
-    task_type = task_types.get(task.task_type)
     try:
-        outcome = _outcome(task, task_type)
-    except TaskError as fault:
-        _finish(task, Status.FAILURE, error=_error(fault.code, fault.detail))
+        end = runner.run(task)
     except TimeLimitExceeded as error:
-        _fail_attempt(task, task_type, error, "timeout")
+        _fail_attempt(task, error, "timeout")
     except Retry as retry:
-        _fail_attempt(task, task_type, retry, retry.code, retry.after)
+        _fail_attempt(task, retry, retry.code, retry.after)
     except Exception as error:
-        _fail_attempt(task, task_type, error, "unexpected_error")
+        _fail_attempt(task, error, "unexpected_error")
     else:
-        if isinstance(outcome, Snooze):
-            _snooze(task, outcome.until)
+        if isinstance(end, Snooze):
+            _snooze(task, end.until)
         else:
-            _finish(task, Status.SUCCESS, result=outcome)
-
-
-def _outcome(task: Task, task_type: TaskType | None) -> str | Snooze:
-    """Run the task's type; return its result as JSON, or until when it snoozes."""
-    if task_type is None:
-        raise TaskError(f'There is no task type "{task.task_type}" any more.', "unknown_task_type")
-    try:
-        task_input = task_type.read(exact_json.loads(task.input_data))
-    except ValidationError:
-        # The type has changed since it accepted this input.
-        raise TaskError("The task type no longer accepts this input.") from None
-    now = times.now()
-    try:
-        with time_limit(task_type.timeout):
-            outcome = task_type.run(task_input, Run(started_at=task.started_at or now, now=now))
-    finally:
-        metrics.duration("RunTimeMs", times.now() - now)
-    if isinstance(outcome, Snooze):
-        return outcome
-    result = exact_json.dumps(outcome)
-    if len(result.encode()) > MAX_RESULT:
-        raise TaskError("The result is larger than 256 KiB.", "result_too_large")
-    return result
+            _finish(task, end)
 
 
 def _fail_attempt(
-    task: Task,
-    task_type: TaskType | None,
-    error: BaseException,
-    code: str,
-    after: timedelta | None = None,
+    task: Task, error: BaseException, code: str, after: timedelta | None = None
 ) -> None:
     """Plan the next try of a task; after the last one, end it."""
+    task_type = task_types.get(task.task_type)
     assert task_type  # noqa: S101  # nosec B101  # a task without a type ends with a TaskError
     now, tries = times.now(), int(task.attempts_since_progress)
     log.error(
@@ -135,7 +106,7 @@ def _fail_attempt(
     )
     if tries >= task_type.max_tries:
         event = events.attempt_failed(now, code, None)
-        _finish(task, Status.FAILURE, error=_RETRIES_EXHAUSTED, event=event)
+        _finish(task, _RETRIES_EXHAUSTED, event)
         return
     next_try_at = now + (retry_pause(tries, task_type.backoff) if after is None else after)
     if transitions.schedule_retry(task, now, next_try_at, code):
@@ -153,14 +124,8 @@ def _snooze(task: Task, until: datetime) -> None:
         log.warning("lease_lost", outcome="snooze")
 
 
-def _finish(
-    task: Task,
-    status: Status,
-    *,
-    result: str | None = None,
-    error: str | None = None,
-    event: str | None = None,
-) -> None:
+def _finish(task: Task, end: End, event: str | None = None) -> None:
+    status, result, error = end
     if transitions.finish(task, status, times.now(), result=result, error=error, event=event):
         metrics.task_finished(status)
         log.info("task_finished", status=status, attempts=int(task.attempts))
@@ -171,7 +136,7 @@ def _finish(
 
 def _discard(task: Task, now: datetime, max_tries: int) -> None:
     """End in failure a task whose worker died during its last try."""
-    if transitions.discard(task, now, _RETRIES_EXHAUSTED, max_tries):
+    if transitions.discard(task, now, _RETRIES_EXHAUSTED.error, max_tries):
         metrics.task_finished(Status.FAILURE)
         log.error("task_discarded", attempts=int(task.attempts))
 
@@ -185,12 +150,3 @@ def time_needed(message: Message) -> timedelta:
 def _max_tries(message: Message) -> int:
     task_type = task_types.get(message.task_type)
     return task_type.max_tries if task_type else DEFAULT_MAX_TRIES
-
-
-def _error(code: str, detail: str) -> str:
-    return exact_json.dumps({"code": code, "detail": detail})
-
-
-_RETRIES_EXHAUSTED = _error(
-    "retries_exhausted", "The task was given up after several failed attempts."
-)

@@ -107,10 +107,18 @@ class Api:
     def post(self, path: str, body: Any = None, **kwargs: Any) -> Answer:
         return self.request("POST", path, body, **kwargs)
 
-    def create(self, task_type: str = "sum", *, key: str | None = None, **fields: Any) -> Answer:
+    def create(
+        self,
+        task_type: str = "sum",
+        *,
+        key: str | None = None,
+        prefer: str | None = None,
+        **fields: Any,
+    ) -> Answer:
         """Create a task; without `input_data` it gets a valid one of its type."""
         fields.setdefault("input_data", {"seconds": 60} if task_type == "countdown" else SUM)
-        headers = {"Idempotency-Key": key} if key is not None else {}
+        sent = {"Idempotency-Key": key, "Prefer": prefer}
+        headers = {name: value for name, value in sent.items() if value is not None}
         return self.post("/api/tasks/", {"task_type": task_type, **fields}, headers=headers)
 
     def created(self, task_type: str = "sum", **fields: Any) -> dict[str, Any]:

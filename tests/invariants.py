@@ -24,6 +24,7 @@ def check() -> None:
         *_without_user(users, tasks),
         *_wrong_finished_keys(rows, tasks),
         *_out_of_the_sweepers_sight(tasks),
+        *_wrong_ends(tasks),
         *_left_schedules(tasks, schedules),
     ]
     assert not faults, "\n".join(faults)
@@ -67,6 +68,19 @@ def _out_of_the_sweepers_sight(tasks: list[Row]) -> Iterator[str]:
     for task in tasks:
         if task["status"]["S"] in ACTIVE and not _is_in_sweep(task):
             yield f"{task['sk']['S']} is {task['status']['S']} and no sweep will find it"
+
+
+def _wrong_ends(tasks: list[Row]) -> Iterator[str]:
+    for task in tasks:
+        status = task["status"]["S"]
+        if ("finished_at" in task) != (status in FINISHED):
+            yield f"{task['sk']['S']} is {status} and has a wrong end"
+        if status in ("success", "failure") and _is_in_sweep(task):
+            yield f"{task['sk']['S']} is {status} and the sweeper still looks at it"
+        # No event, no claim: only a run in the request that created the task begins like that.
+        runs = "started_at" in task and "events" not in task
+        if runs and (status not in ("success", "failure") or task["attempts"]["N"] != "1"):
+            yield f"{task['sk']['S']} is {status} and nobody has claimed it"
 
 
 def _left_schedules(tasks: list[Row], schedules: list[str]) -> Iterator[str]:

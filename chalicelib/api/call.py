@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from chalice.app import Request
+from chalice.app import CaseInsensitiveMapping, Request
 
 from chalicelib import exact_json, logs, security, times
 from chalicelib.api import errors
@@ -55,12 +55,23 @@ def make_call(request: Request, user_id: str, body: dict[str, Any]) -> Call:
         now=times.now(),
         user_id=user_id,
         body=body,
-        headers=request.headers,
+        headers=_headers(request),
         url=f"{scheme}://{host}{path}/",
         address=_address(request),
         origin=read_origin(request),
         query=[(key, value) for key, values in query.items() for value in values],
     )
+
+
+def _headers(request: Request) -> Mapping[str, str]:
+    """Return the headers. Several of one name are one list (RFC 9110, 5.3).
+
+    In the event of API Gateway, `headers` has only the last of them.
+    """
+    lines = request.to_original_event().get("multiValueHeaders")
+    if not lines:
+        return request.headers
+    return CaseInsensitiveMapping({name: ", ".join(values) for name, values in lines.items()})
 
 
 def read_request_id(request: Request) -> str:

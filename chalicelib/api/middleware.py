@@ -20,15 +20,16 @@ log = Logger(service="tasks", child=True)
 _COMMON_HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Headers": (
-        "Authorization,Content-Type,Idempotency-Key,If-None-Match,traceparent,X-Request-Id"
+        "Authorization,Content-Type,Idempotency-Key,If-None-Match,Prefer,traceparent,X-Request-Id"
     ),
     "Access-Control-Expose-Headers": (
-        "Allow,ETag,Idempotent-Replayed,Location,Retry-After,WWW-Authenticate,X-Request-Id"
+        "Allow,ETag,Idempotent-Replayed,Location,Preference-Applied,Retry-After,"
+        "WWW-Authenticate,X-Request-Id"
     ),
     "Access-Control-Max-Age": "7200",
     # Tokens, tasks and errors must not be stored. The few other answers are cheap.
     "Cache-Control": "no-store",
-    "Vary": "Accept",
+    "Vary": "Accept, Prefer",
     "X-Content-Type-Options": "nosniff",
 }
 

@@ -5,6 +5,7 @@ import math
 import re
 from datetime import datetime
 from typing import Annotated
+from urllib.request import parse_http_list
 
 from chalice import Response
 from pydantic import BaseModel, WithJsonSchema
@@ -29,6 +30,8 @@ from chalicelib.errors import (
 from chalicelib.lifecycle import Status
 
 _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
+# How long a client waits, in whole seconds; an empty value is none (RFC 7240, 2).
+_SECONDS = re.compile(r'0*[1-9][0-9]*|"0*[1-9][0-9]*"|""|')
 
 Link = Annotated[str | None, WithJsonSchema({"type": ["string", "null"], "format": "uri"})]
 
@@ -49,10 +52,13 @@ class TaskPage(BaseModel):
     body=TaskRequest,
     answers={201: Task},
     errors=[InvalidIdempotencyKey, UserNotFound, IdempotencyKeyReused, ActiveTaskLimit],
-    parameters=[header("Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 255})],
+    parameters=[
+        header("Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 255}),
+        header("Prefer", {"type": "string", "examples": ["wait"]}),
+    ],
 )
 def create(call: Call) -> Response:
-    key = _idempotency_key(call)
+    key, wait = _idempotency_key(call), _prefers_to_wait(call)
     try:
         request = read(TaskRequest, call.body, {"now": call.now})
     except InvalidFields:
@@ -64,12 +70,14 @@ def create(call: Call) -> Response:
         is_replay = True
     else:
         new = tasks.NewTask(
-            request.task_type.name, request.input_data, request.scheduled_at, call.origin
+            request.task_type.name, request.input_data, request.scheduled_at, call.origin, wait
         )
         task, is_replay = tasks.create(call.user_id, new, key, call.now)
     headers = {"Location": f"{call.url}{task.task_id}/"}
     if is_replay:
         headers["Idempotent-Replayed"] = "true"
+    if wait and not task.is_active:
+        headers["Preference-Applied"] = "wait"
     return answer(serialize(task, call.now), 201, headers)
 
 
@@ -141,6 +149,15 @@ def _matches(header: str, tag: str) -> bool:
     """Compare an If-None-Match header weakly (RFC 9110, 13.1.2)."""
     known = {candidate.strip().removeprefix("W/") for candidate in header.split(",")}
     return bool({"*", tag} & known)
+
+
+def _prefers_to_wait(call: Call) -> bool:
+    """Read the preference `wait` (RFC 7240, 4.3); of several ones the first counts."""
+    for preference in parse_http_list(call.headers.get("prefer", "")):
+        name, _, seconds = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "wait":
+            return _SECONDS.fullmatch(seconds.strip()) is not None
+    return False
 
 
 def _idempotency_key(call: Call) -> tasks.IdempotencyKey | None:

@@ -1,7 +1,8 @@
 """What happened to a task, kept in the task's own row by the writes that are made anyway.
 
 Only what the row does not say otherwise is stored: `created`, `finished` and `cancelled` are
-computed from it, and so is the number of each attempt. A stored event is JSON text.
+computed from it, and so are the number of each attempt and the start of a task that ran in the
+request that created it. A stored event is JSON text.
 """
 
 import json
@@ -52,7 +53,8 @@ def last_wait(stored: Sequence[str] | None) -> timedelta | None:
 
 def history(task: "Task") -> list[dict[str, Any]]:
     """Return what happened to a task, oldest first, as clients see it."""
-    stored: list[dict[str, Any]] = [json.loads(text) for text in task.events or ()]
+    texts = [started(task.started_at)] if task.ran_inline else task.events or ()
+    stored: list[dict[str, Any]] = [json.loads(text) for text in texts]
     _number_attempts(stored, int(task.attempts))
     created = {"at": times.show(task.created_at), "event": "created"}
     events = [created, *stored, *_end(task)]

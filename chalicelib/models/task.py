@@ -36,7 +36,7 @@ class Task(Row, discriminator="task"):
     result = UnicodeAttribute(null=True)
     #: JSON text of {"code", "detail"}, on failure.
     error = UnicodeAttribute(null=True)
-    #: How often a worker took the task up.
+    #: How often it was taken up.
     attempts = NumberAttribute(default=0)
     #: The same since the last snooze; limited by the type's `max_tries`.
     attempts_since_progress = NumberAttribute(default=0)
@@ -49,7 +49,7 @@ class Task(Row, discriminator="task"):
     scheduled_at = UTCDateTimeAttribute(null=True)
     #: When the API stored the task.
     created_at = UTCDateTimeAttribute()
-    #: When a worker first took the task up.
+    #: When it was first taken up.
     started_at = UTCDateTimeAttribute(null=True)
     #: When the task ended, in whatever way.
     finished_at = UTCDateTimeAttribute(null=True)
@@ -68,6 +68,11 @@ class Task(Row, discriminator="task"):
     def is_waiting(self) -> bool:
         """Whether it is started, but nothing runs until its moment comes."""
         return self.status == Status.STARTED and self.lease_id is None
+
+    @property
+    def ran_inline(self) -> bool:
+        """Whether it ran in the request that created it: every claim leaves an event."""
+        return self.started_at is not None and not self.events
 
     @property
     def due_at(self) -> datetime:
@@ -118,8 +123,25 @@ class Task(Row, discriminator="task"):
             sweep_at=next_sweep(now, now),
         )
 
+    def end_inline(
+        self,
+        status: Status,
+        result: str | None,
+        error: str | None,
+        *,
+        started_at: datetime,
+        now: datetime,
+    ) -> None:
+        """Let a task that is not stored yet begin with its end."""
+        self.status, self.result, self.error = status, result, error
+        self.attempts = self.attempts_since_progress = 1
+        self.started_at, self.finished_at = started_at, now
+        self.sweep_shard = self.sweep_at = None
+
     def as_created(self) -> "Task":
         """Return the task as it was when it was created."""
+        if self.ran_inline:
+            return self
         return Task.new(
             self.user_id,
             self.task_id,

@@ -41,6 +41,8 @@ class SlotsTaken(Exception):
 def create(task: Task, record: IdempotencyRecord | None) -> None:
     """Store a new task, take a slot and remember the key, all or nothing.
 
+    A task that begins with its end is counted and takes no slot, but there must be one.
+
     Raises SlotsTaken, UserNotFound, or KeyTaken with the record that holds the key.
     """
     transaction = Transaction()
@@ -51,10 +53,15 @@ def create(task: Task, record: IdempotencyRecord | None) -> None:
             condition=Row.pk.does_not_exist() | (Row.expires_at <= task.created_at),
             return_values=ALL_OLD,
         )
+    if task.is_active:
+        change = User.active.add({task.task_id})
+    else:
+        transaction.save(Finished(task.pk, f"{task.status}#{task.task_id}"))
+        change = getattr(User, task.status).add(1)
     has_slot = User.active.does_not_exist() | (size(User.active) < ACTIVE_LIMIT)
     transaction.update(
         User(task.pk, "user"),
-        [User.active.add({task.task_id})],
+        [change],
         condition=User.pk.exists() & has_slot,
         return_values=ALL_OLD,
     )
@@ -131,7 +138,7 @@ def finish(
     return _end(task, status, now, condition, changes)
 
 
-def discard(task: Task, now: datetime, error: str, max_tries: int) -> bool:
+def discard(task: Task, now: datetime, error: str | None, max_tries: int) -> bool:
     """End in failure a task with no tries left and no worker; False if it is another case."""
     condition = (
         (Task.status == Status.STARTED)

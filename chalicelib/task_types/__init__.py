@@ -75,6 +75,8 @@ class TaskType:
     max_tries: int
     #: The pause before the second try; it doubles with each one, up to 15 minutes.
     backoff: timedelta
+    #: Whether it may run in the request that creates the task.
+    inline: bool
     _input: TypeAdapter[Any] = field(repr=False)
 
     def read(self, input_data: Mapping[str, Any]) -> Any:
@@ -99,6 +101,7 @@ def task_type(
     timeout: float = DEFAULT_TIMEOUT.total_seconds(),
     max_tries: int = DEFAULT_MAX_TRIES,
     backoff: timedelta = DEFAULT_BACKOFF,
+    inline: bool = False,
 ) -> Callable[[Function], Function]:
     """Register the decorated function as a task type.
 
@@ -109,6 +112,10 @@ def task_type(
     TaskError says that the input is at fault: the task ends in failure. Every other exception
     is a dependency's: the task is tried again after `backoff`, doubling, or when `Retry` says,
     up to `max_tries` times without a snooze in between.
+
+    An `inline` type is pure and takes far less than a second. If the client prefers to wait, the
+    API runs it, for at most 1 second, and stores the finished task. If it does not end there, the
+    task is run as any other.
 
     `progress` gets `input_data` as the client sent it and returns what a started task shows.
 
@@ -133,6 +140,7 @@ def task_type(
             timeout=timedelta(seconds=timeout),
             max_tries=max_tries,
             backoff=backoff,
+            inline=inline,
             _input=TypeAdapter(input_model),
         )
         return function

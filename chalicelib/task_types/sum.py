@@ -59,7 +59,7 @@ def _read(input_data: Any) -> Values | Pair:
 Input = Annotated[Values | Pair, PlainValidator(_read, json_schema_input_type=Values | Pair)]
 
 
-@task_type("sum", Input)
+@task_type("sum", Input, inline=True)
 def add(numbers: Values | Pair, run: Run) -> int | Decimal:
     """Adds 1 to 1,000 numbers in decimal arithmetic."""
     values = numbers.values if isinstance(numbers, Values) else [numbers.a, numbers.b]

@@ -92,6 +92,18 @@ def test_a_sum_costs_at_most_13_write_units_from_post_to_success(
     assert total.writes <= 13
 
 
+def test_a_sum_that_its_client_waits_for_is_one_call_and_6_write_units(
+    ann: Api, costs: Costs
+) -> None:
+    # The task, its key under its status, and the user.
+    assert ann.create(prefer="wait").json["status"] == "success"
+    costs("sum: POST with Prefer: wait, to success", Cost(1, 6, 0))
+    ann.create(prefer="wait", key="once")
+    costs("the same with an Idempotency-Key", Cost(1, 8, 0))
+    ann.create(prefer="wait", key="once")
+    costs("the same again, replayed", Cost(2, 8, 1))
+
+
 def test_a_30_second_countdown_costs_at_most_15_write_units_from_post_to_success(
     ann: Api, lambdas: Lambdas, clock: Clock, costs: Costs, table: dict[str, Cost]
 ) -> None:

@@ -14,6 +14,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 from chalicelib import deadline, security
 from tests import cloud
 from tests.drivers import Answer, Api, Clock
+from tests.integration.tools import Define
 
 pytestmark = pytest.mark.skipif(cloud.IN_LOCALSTACK, reason="it is moto that hangs")
 
@@ -36,6 +37,7 @@ REQUESTS: dict[str, Callable[[Api, str, str], Answer]] = {
     "sign out": lambda api, token, _: api.post("/api/token/blacklist/", {"refresh": token}),
     "create": lambda api, *_: api.create(),
     "create later": lambda api, *_: api.create(scheduled_at="2026-02-02T12:10"),
+    "create and wait": lambda api, *_: api.create(prefer="wait"),
     "create with a key": lambda api, *_: api.create(key="k"),
     "list": lambda api, *_: api.get("/api/tasks/"),
     "list of a status": lambda api, *_: api.get("/api/tasks/?status=pending"),
@@ -100,6 +102,16 @@ def test_every_request_is_answered_within_20_seconds(
         answer = REQUESTS[request_name](ann, token, task["id"])
     assert clock.now - started <= timedelta(seconds=20)
     assert answer.status < 500 or (answer.status, answer.json["code"]) == (503, "unavailable")
+
+
+def test_a_run_in_the_request_is_part_of_its_time(
+    ann: Api, clock: Clock, hang: Hang, define: Define
+) -> None:
+    define(lambda: clock.advance(seconds=1), inline=True)
+    started = clock.now
+    with hang(*SERVICES):
+        assert ann.create("probe", prefer="wait", input_data={}).status == 503
+    assert clock.now - started <= timedelta(seconds=20)
 
 
 def test_signing_keys_that_cannot_be_read_are_a_503_within_10_seconds(

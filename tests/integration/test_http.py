@@ -125,9 +125,10 @@ def assert_error(answer: Answer, status: int, code: str) -> None:
 def assert_cors(answer: Answer) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
     exposed = answer.headers["access-control-expose-headers"]
-    assert {"Location", "ETag", "Retry-After", "X-Request-Id", "Idempotent-Replayed"} <= set(
-        exposed.split(",")
-    )
+    assert {
+        *("ETag", "Idempotent-Replayed", "Location", "Preference-Applied", "Retry-After"),
+        "X-Request-Id",
+    } <= set(exposed.split(","))
 
 
 def padded(length: int) -> bytes:
@@ -391,7 +392,9 @@ def test_options_tells_a_browser_what_it_may_do_and_needs_no_token(door: Api, pa
     assert answer.headers["allow"] == ALLOWED[path]
     assert_cors(answer)
     allowed = set(answer.headers["access-control-allow-headers"].split(","))
-    assert {"Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"} <= allowed
+    assert {
+        *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Prefer"),
+    } <= allowed
 
 
 def test_every_kind_of_answer_has_cors_and_a_request_id_of_its_own(
@@ -425,7 +428,7 @@ def test_every_kind_of_answer_has_cors_and_a_request_id_of_its_own(
     ]
     for answer in answers:
         assert_cors(answer)
-        assert answer.headers["vary"] == "Accept"
+        assert answer.headers["vary"] == "Accept, Prefer"
     assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
 
 

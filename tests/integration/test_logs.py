@@ -86,6 +86,23 @@ def test_one_search_finds_a_task_from_its_request_to_its_end(
     assert of_events(lines, **KEYS, task_id=task["id"]) == ["task_created", "task_finished"]
 
 
+def test_a_task_that_ends_in_its_request_leaves_the_same_events(ann: Api, lines: Lines) -> None:
+    task = ann.create(prefer="wait").json
+    assert of_events(lines, task_id=task["id"]) == ["task_created", "task_finished"]
+
+
+def test_a_run_that_does_not_end_in_its_request_says_so_without_a_secret(
+    ann: Api, define: Define, lines: Lines
+) -> None:
+    define(doing(OSError("a secret")), inline=True)
+    task = ann.create("probe", prefer="wait", input_data={}).json
+    found = lines()
+    [failed] = [line for line in found if line["message"] == "inline_run_failed"]
+    assert (failed["task_id"], failed["level"]) == (task["id"], "WARNING")
+    assert failed["exception_name"] == "OSError"
+    assert "a secret" not in str(found)
+
+
 def test_the_request_goes_along_while_a_task_waits(
     ann: Api, lambdas: Lambdas, lines: Lines, clock: Clock
 ) -> None:

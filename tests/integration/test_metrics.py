@@ -75,6 +75,26 @@ def test_a_create_is_counted(ann: Api, emitted: Emitted) -> None:
     assert emitted() == [("TasksCreated", None, [1])]
 
 
+def test_a_task_that_ends_in_the_request_is_counted_as_created_and_finished(
+    ann: Api, clock: Clock, define: Define, emitted: Emitted
+) -> None:
+    define(lambda: clock.advance(seconds=0.5), inline=True)
+    assert ann.create("probe", prefer="wait", input_data={}).json["status"] == "success"
+    assert emitted() == [
+        ("RunTimeMs", None, [500]),
+        ("TasksCreated", None, [1]),
+        ("TasksFinished", "success", [1]),
+    ]
+
+
+def test_a_task_that_does_not_end_in_the_request_is_counted_as_created(
+    ann: Api, define: Define, emitted: Emitted
+) -> None:
+    define(doing(OSError()), inline=True)
+    ann.create("probe", prefer="wait", input_data={})
+    assert emitted() == [("RunTimeMs", None, [0]), ("TasksCreated", None, [1])]
+
+
 def test_a_replay_and_a_refused_create_are_not_counted(ann: Api, emitted: Emitted) -> None:
     ann.created(key="once")
     emitted()

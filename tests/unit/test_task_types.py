@@ -49,6 +49,11 @@ def test_a_registered_type_is_found_by_its_name(greet: Any) -> None:
     assert found.run(found.read({"name": "Ann"}), RUN) == "Hello Ann"
 
 
+def test_a_type_is_inline_only_if_it_says_so(greet: Any) -> None:
+    inline = {one.name: one.inline for one in task_types.all_types()}
+    assert (inline["greet"], inline["countdown"], inline["sum"]) == (False, False, True)
+
+
 def test_an_unknown_name_is_not_a_type() -> None:
     assert task_types.get("greet") is None
 
