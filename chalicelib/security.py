@@ -75,7 +75,7 @@ class Token:
 
 
 def lifetime(token_type: str) -> timedelta:
-    """Return how long a new token works."""
+    """Return how long a token works at most, from when it was issued."""
     if token_type == ACCESS:
         return timedelta(minutes=settings().access_token_minutes)
     return timedelta(days=settings().refresh_token_days)
@@ -97,6 +97,9 @@ def issue_token(token_type: str, user_id: str, now: datetime, jti: str | None = 
 def read_token(text: str, token_type: str | None = None) -> Token:
     """Check a token and return its claims; without `token_type` it may be of either type.
 
+    A lifetime that was shortened also applies to older tokens. Otherwise the row of a session
+    could be gone before the oldest of its tokens has expired, which would then work again.
+
     Raises InvalidToken, with the reason in SimpleJWT's words.
     """
     try:
@@ -113,6 +116,8 @@ def read_token(text: str, token_type: str | None = None) -> Token:
         raise errors.InvalidToken from None
     if claims["token_type"] not in (ACCESS, REFRESH) or not isinstance(claims["user_id"], str):
         raise errors.InvalidToken
+    if times.now() - datetime.fromtimestamp(claims["iat"], UTC) >= lifetime(claims["token_type"]):
+        raise errors.InvalidToken("Token is expired")
     if token_type is not None and claims["token_type"] != token_type:
         raise errors.InvalidToken("Token has wrong type")
     return Token(

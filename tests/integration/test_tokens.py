@@ -167,6 +167,30 @@ def test_a_refresh_token_works_until_it_expires(
     assert_refused(sign_out(api, pair["refresh"]), "Token is expired")
 
 
+def test_a_shorter_lifetime_applies_to_tokens_that_were_issued_before(
+    api: Api, pair: dict[str, str], clock: Clock, configure: Callable[[str, str], None]
+) -> None:
+    configure("ACCESS_TOKEN_MINUTES", "3")
+    configure("REFRESH_TOKEN_DAYS", "2")
+    clock.advance(minutes=3, seconds=-1)
+    assert use(api, pair["access"]).status == 200
+    clock.advance(seconds=1)
+    assert_access_refused(use(api, pair["access"]), "Token is expired")
+    assert_refused(verify(api, pair["access"]), "Token is expired")
+    clock.advance(days=2, minutes=-3, seconds=-1)
+    assert verify(api, pair["refresh"]).status == 200
+    clock.advance(seconds=1)
+    assert_refused(verify(api, pair["refresh"]), "Token is expired")
+
+
+def test_a_longer_lifetime_does_not_apply_to_tokens_that_were_issued_before(
+    api: Api, pair: dict[str, str], clock: Clock, configure: Callable[[str, str], None]
+) -> None:
+    configure("REFRESH_TOKEN_DAYS", "14")
+    clock.advance(days=7)
+    assert_refused(refresh(api, pair["refresh"]), "Token is expired")
+
+
 def test_refreshing_gives_a_new_pair_for_the_same_user(api: Api, pair: dict[str, str]) -> None:
     answer = refresh(api, pair["refresh"])
     assert answer.status == 200
