@@ -131,6 +131,25 @@ def test_faults_of_api_gateway_keep_their_status(api_gateway: ApiGateway, name: 
     assert "StatusCode" not in package_api(settings)["GatewayResponses"][name]
 
 
+@pytest.mark.parametrize("name", gateway.RESPONSES)
+def test_api_gateways_own_responses_have_the_security_headers(
+    api_gateway: ApiGateway, name: str
+) -> None:
+    settings = stage_settings.of("prod")
+    api_stage.configure("prod", "api", settings)
+    deployed = api_gateway.responses[name]["responseParameters"]
+    packaged = package_api(settings)["GatewayResponses"][name]["ResponseParameters"]["Headers"]
+    assert deployed == {f"gatewayresponse.header.{key}": value for key, value in packaged.items()}
+    # A constant stands in single quotes; its own remain as they are.
+    assert packaged.items() >= {
+        ("Cache-Control", "'no-store'"),
+        ("Content-Security-Policy", "'default-src 'none'; frame-ancestors 'none''"),
+        ("Referrer-Policy", "'no-referrer'"),
+        ("Strict-Transport-Security", "'max-age=31536000'"),
+        ("X-Content-Type-Options", "'nosniff'"),
+    }
+
+
 def test_a_status_is_changed_only_between_4xx() -> None:
     assert {one.status for one in gateway.RESPONSES.values()} <= {None, 404, 413, 429}
 
