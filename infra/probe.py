@@ -30,6 +30,8 @@ COLD, WARM = 5_000, 500
 #: API Gateway takes 10 MB (10,485,760 bytes) and Lambda 6 MB.
 TEN_MB, SIX_MB = 10 * 2**20, 6 * 2**20
 
+#: API Gateway's name for WWW-Authenticate: "Amazon API Gateway important notes for REST APIs",
+#: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
 REMAPPED = "x-amzn-remapped-www-authenticate"
 CHALLENGE = 'Bearer realm="api"'
 
