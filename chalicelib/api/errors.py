@@ -13,6 +13,13 @@ class ParseError(ServiceError):
     code = "parse_error"
 
 
+class InvalidHost(ServiceError):
+    """The header Host is neither a name nor an address, so no link can be made of it."""
+
+    code = "invalid_host"
+    detail = "Invalid Host header."
+
+
 class InvalidIdempotencyKey(ServiceError):
     """The header Idempotency-Key is not 1 to 255 visible ASCII characters."""
 
@@ -120,6 +127,7 @@ def _retry_after(error: Any) -> dict[str, str]:
 ANSWERS: dict[type[ServiceError], tuple[int, Callable[[Any], dict[str, str]]]] = {
     errors.InvalidFields: (400, _no_headers),
     ParseError: (400, _no_headers),
+    InvalidHost: (400, _no_headers),
     InvalidIdempotencyKey: (400, _no_headers),
     NotAuthenticated: (401, _challenge),
     BadAuthorizationHeader: (401, _challenge),

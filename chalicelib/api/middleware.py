@@ -26,9 +26,14 @@ _COMMON_HEADERS = {
         "Allow,ETag,Idempotent-Replayed,Location,Retry-After,WWW-Authenticate,X-Request-Id"
     ),
     "Access-Control-Max-Age": "7200",
-    # Tokens, tasks and errors must not be stored. The few other answers are cheap.
+    # Tokens, tasks and errors must not be stored. The few other answers are cheap. An ETag works
+    # all the same: it is the client who keeps the task, not a cache.
     "Cache-Control": "no-store",
     "Vary": "Accept",
+    # Nothing here is for a browser to show: should one do so, it loads, frames and tells nothing.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
     "X-Content-Type-Options": "nosniff",
 }
 
