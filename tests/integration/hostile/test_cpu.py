@@ -66,6 +66,7 @@ NAMES: dict[str, bytes] = {
     "150 letters that grow": credentials("\ufdfa" * 150),
     "conjoining letters": credentials("\u1100\u1161\u11a8" * 7_000),
     "75 words": credentials("a." * 75, "1" * 128),
+    "75 words and a long password": credentials("b." * 75, "ab" * 30_000),
     "a long password": credentials(password="ab" * 30_000),
     "a long password of combining characters": credentials(password=ZALGO),
     "a long password of digits": credentials(password="\u0663" * 30_000),
