@@ -19,11 +19,12 @@ CLOUD  ?= embedded
 PORT   ?= 8000
 DATA   ?= keep
 COVERAGE ?= --cov
+UNREACHABLE ?= fail
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-calls localstack test-localstack test-localstack-host
+.PHONY: bench bench-calls check localstack test-localstack test-localstack-host
 .PHONY: help install run test test-unit lint format lock clean deploy deploy-package destroy package policies probe redrive
 
 help: ## list the commands
@@ -103,6 +104,10 @@ lint: $(READY) ## check style, types, layers and the template
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint infra/resources.yaml
+
+check: $(READY) ## look for insecure code and for known vulnerabilities of the dependencies
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app.py chalicelib infra
+	@$(BIN)/python -m infra.audit --unreachable $(UNREACHABLE)
 
 format: $(READY) ## format the code
 	$(BIN)/ruff check --fix

@@ -13,6 +13,7 @@ security    password hashes, signing keys and JWTs
 passwords   which passwords are accepted
 task_types  the code that tasks run, one file per type
 lifecycle   the states of a task, and all times of retry, lease and rescue
+deadline    the time that a request may take, whatever hangs
 metrics     what happened, for CloudWatch
 time_limit  interrupting a run that takes too long
 times       reading and writing times in Europe/Moscow

@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib import logs, times
+from chalicelib import deadline, logs, times
 from chalicelib.config import settings
 from chalicelib.lifecycle import MAX_DELAY
 
@@ -36,9 +36,9 @@ MAX_BATCH = 10
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 _CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=4,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=deadline.CONNECT_TIMEOUT,
+    read_timeout=deadline.READ_TIMEOUT,
+    retries={"mode": "standard", "total_max_attempts": deadline.TRIES},
     max_pool_connections=64,
 )
 
@@ -228,9 +228,11 @@ def _whole_seconds(delay: timedelta) -> int:
 
 @cache
 def _sqs() -> "SQSClient":
-    return boto3.client("sqs", config=_CONFIG)
+    client: SQSClient = deadline.keep(boto3.client("sqs", config=_CONFIG))
+    return client
 
 
 @cache
 def _scheduler() -> "EventBridgeSchedulerClient":
-    return boto3.client("scheduler", config=_CONFIG)
+    client: EventBridgeSchedulerClient = deadline.keep(boto3.client("scheduler", config=_CONFIG))
+    return client

@@ -99,7 +99,7 @@ def retry_pause(tries: int, backoff: timedelta) -> timedelta:
     Jitter adds up to a quarter, so that tasks that failed together do not return together.
     """
     doubled = backoff * (1 << min(tries - 1, 16))
-    return min(doubled * random.uniform(1, 1.25), MAX_BACKOFF)  # noqa: S311
+    return min(doubled * random.uniform(1, 1.25), MAX_BACKOFF)  # noqa: S311  # nosec B311
 
 
 def redelivery_pause(receives: int) -> timedelta:

@@ -124,7 +124,7 @@ def _fail_attempt(
     after: timedelta | None = None,
 ) -> None:
     """Plan the next try of a task; after the last one, end it."""
-    assert task_type  # noqa: S101  # a task without a type ends with a TaskError
+    assert task_type  # noqa: S101  # nosec B101  # a task without a type ends with a TaskError
     now, tries = times.now(), int(task.attempts_since_progress)
     log.error(
         "attempt_failed",

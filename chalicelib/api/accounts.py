@@ -36,6 +36,10 @@ _PASSWORD_PATTERN = (
 
 
 def _normalize(username: str) -> str:
+    # As Django's UsernameField: a long name is no valid one anyway, and normalizing takes a time
+    # that grows with the square of its length.
+    if len(username) > accounts.USERNAME_LENGTH:
+        return username
     return unicodedata.normalize("NFKC", username)
 
 

@@ -15,6 +15,13 @@ class ParseError(ServiceError):
     code = "parse_error"
 
 
+class InvalidHost(ServiceError):
+    """The header Host is neither a name nor an address, so no link can be made of it."""
+
+    code = "invalid_host"
+    detail = "Invalid Host header."
+
+
 class InvalidIdempotencyKey(ServiceError):
     """The header Idempotency-Key is not 1 to 255 visible ASCII characters."""
 
@@ -145,6 +152,7 @@ _TASK = {"$ref": "#/components/schemas/Task"}
 ANSWERS: dict[type[ServiceError], ErrorAnswer] = {
     errors.InvalidFields: ErrorAnswer(400),
     ParseError: ErrorAnswer(400),
+    InvalidHost: ErrorAnswer(400),
     InvalidIdempotencyKey: ErrorAnswer(400),
     NotAuthenticated: ErrorAnswer(401, _CHALLENGE, _challenge),
     BadAuthorizationHeader: ErrorAnswer(401, _CHALLENGE, _challenge),

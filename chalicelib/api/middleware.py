@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from chalice import Response
 from chalice.app import Request
 
-from chalicelib import logs, metrics
+from chalicelib import deadline, logs, metrics, times
 from chalicelib.api.answers import answer_error
 from chalicelib.api.call import read_origin, read_request_id
 from chalicelib.api.errors import InternalError, MethodNotAllowed
@@ -52,9 +52,18 @@ HEADERS = (
         "What pages of other sites may read.",
     ),
     _fixed("Access-Control-Max-Age", "7200", "How long this holds for a page, in seconds."),
-    # The few answers without tokens, tasks and errors are cheap.
+    # The few answers without tokens, tasks and errors are cheap. An ETag works all the same: it is
+    # the client who keeps the task, not a cache.
     _fixed("Cache-Control", "no-store", "Tokens, tasks and errors must not be stored."),
     _fixed("Vary", "Accept", "The request header that the answer depends on."),
+    # Nothing here is for a browser to show.
+    _fixed(
+        "Content-Security-Policy",
+        "default-src 'none'; frame-ancestors 'none'",
+        "Should a browser show the answer, it loads and frames nothing.",
+    ),
+    _fixed("Referrer-Policy", "no-referrer", "The address of the answer is told to nobody."),
+    _fixed("Strict-Transport-Security", "max-age=31536000", "Browsers come by https only."),
     _fixed("X-Content-Type-Options", "nosniff", "The answer is what its Content-Type says."),
     Header("Allow", "The methods of the path."),
     Header(
@@ -74,10 +83,8 @@ def answer_request(request: Request, get_response: Callable[[Request], Response]
     allowed = allowed_methods(request.path)
     log.thread_safe_append_keys(**_log_keys(request))
     try:
-        if request.method not in METHODS:
-            # Only a server on one machine passes these on; Chalice's answer has its own shape.
-            raise Fault from MethodNotAllowed(request.method)
-        response = get_response(request)
+        with deadline.started(times.now()):
+            response = _respond(request, get_response)
     except Fault as fault:
         response = answer_error(_as_service_error(fault.__cause__ or fault, request_id))
     finally:
@@ -87,6 +94,13 @@ def answer_request(request: Request, get_response: Callable[[Request], Response]
     if request.method == "HEAD":
         response.body = ""
     return response
+
+
+def _respond(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    if request.method not in METHODS:
+        # Only a server on one machine passes these on; Chalice's answer has its own shape.
+        raise Fault from MethodNotAllowed(request.method)
+    return get_response(request)
 
 
 def _as_service_error(error: BaseException, request_id: str) -> ServiceError:

@@ -20,7 +20,7 @@ from chalicelib.models.idempotency import IdempotencyRecord
 from chalicelib.models.limits import registration_limits, sign_in_limits
 from chalicelib.models.sessions import Session
 from chalicelib.models.sweep import SWEEP_SHARDS, count_due, read_due
-from chalicelib.models.table import check_health, connect, get_many
+from chalicelib.models.table import check_health, get_many
 from chalicelib.models.task import Task
 from chalicelib.models.transitions import KeyTaken, SlotsTaken
 from chalicelib.models.user import User
@@ -35,7 +35,6 @@ __all__ = [
     "Task",
     "User",
     "check_health",
-    "connect",
     "count_due",
     "get_many",
     "read_due",

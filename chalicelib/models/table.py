@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from botocore.exceptions import ClientError
 from pynamodb.attributes import (
     DiscriminatorAttribute,
     NumberAttribute,
@@ -19,7 +20,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from chalicelib import errors
+from chalicelib import deadline, errors
 from chalicelib.config import settings
 
 #: Conflicting transactions are tried again this often; each try is a round trip apart.
@@ -48,10 +49,9 @@ class Item(Model):
 
     class Meta:
         table_name = settings().table_name
-        # API Gateway ends a request after 29 seconds.
-        connect_timeout_seconds = 2
-        read_timeout_seconds = 4
-        max_retry_attempts = 3
+        connect_timeout_seconds = deadline.CONNECT_TIMEOUT
+        read_timeout_seconds = deadline.READ_TIMEOUT
+        max_retry_attempts = deadline.TRIES - 1
         max_pool_connections = 64
 
     pk = UnicodeAttribute(hash_key=True)
@@ -70,6 +70,8 @@ class Item(Model):
 
 # Made before the classes of rows, which inherit it: PynamoDB would make a client for each.
 CONNECTION = Item._get_connection()
+# Its client is made now: PynamoDB must not make it in two threads at once.
+deadline.keep(CONNECTION.connection.client)
 
 
 class Row(Item):
@@ -77,11 +79,6 @@ class Row(Item):
 
     kind = DiscriminatorAttribute()
     expires_at = TTLAttribute(null=True)
-
-
-def connect() -> None:
-    """Make the client, which all threads share. Making it in several threads is not safe."""
-    _ = CONNECTION.connection.client
 
 
 def owner_key(user_id: str) -> str:
@@ -110,7 +107,8 @@ def get(row_class: type[_I], pk: str, sk: str) -> _I | None:
 def get_many(keys: Iterable[tuple[str, str]]) -> list[Row]:
     """Read rows by their keys in any order, strongly consistent; missing ones are left out.
 
-    One BatchGetItem per 100 keys.
+    One BatchGetItem per 100 keys. PynamoDB asks again for UnprocessedKeys, which ends, because
+    each answer has at least one row (BatchGetItem, API reference).
     """
     return list(Row.batch_get(keys, consistent_read=True))
 
@@ -129,14 +127,21 @@ def update(row: Row, actions: list[Action], condition: Condition | None = None) 
         try:
             row.update(actions, condition)
         except UpdateError as error:
-            if error.cause_response_code == "ConditionalCheckFailedException":
+            code = _code_of(error)
+            if code == "ConditionalCheckFailedException":
                 return False
-            if error.cause_response_code != "TransactionConflictException":
+            if code != "TransactionConflictException":
                 raise
             conflict = error
         else:
             return True
     raise errors.Unavailable from conflict
+
+
+def _code_of(error: UpdateError) -> str | None:
+    # PynamoDB's own `cause_response_code` breaks on a timeout, which has no response.
+    cause = error.cause
+    return cause.response["Error"]["Code"] if isinstance(cause, ClientError) else None
 
 
 class Transaction(TransactWrite):

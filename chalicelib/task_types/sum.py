@@ -13,6 +13,7 @@ MAX_DIGITS = 4000
 #: The most numbers in one task.
 MAX_VALUES = 1000
 
+_TOO_LONG = 10**MAX_DIGITS
 # A sum has at most MAX_DIGITS on each side of the point, plus the digits of MAX_VALUES.
 _EXACT = Context(prec=2 * MAX_DIGITS + len(str(MAX_VALUES)), traps=[Inexact])
 
@@ -21,10 +22,10 @@ def _number(value: object) -> int | Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise PydanticCustomError("number", "A valid number is required.")
     if isinstance(value, int):
-        too_long = abs(value) >= 10**MAX_DIGITS
+        too_long = abs(value) >= _TOO_LONG
     else:
-        exponent, digits = int(value.as_tuple().exponent), len(value.as_tuple().digits)
-        too_long = max(digits + exponent, 0) + max(-exponent, 0) > MAX_DIGITS
+        _, digits, exponent = value.as_tuple()
+        too_long = max(len(digits) + int(exponent), 0) + max(-int(exponent), 0) > MAX_DIGITS
     if too_long:
         raise PydanticCustomError(
             "digits", f"Ensure that there are no more than {MAX_DIGITS} digits in total."

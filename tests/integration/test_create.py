@@ -5,14 +5,12 @@ from uuid import UUID
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError
 
 from tests import cloud
 from tests.aws_calls import Calls
 from tests.drivers import NOON, Answer, Api, Clock, Lambdas
-from tests.integration.tools import Fail, Rows, counters, message, named, without_events
-
-TIMEOUT = ReadTimeoutError(endpoint_url="https://aws.test")
+from tests.integration.tools import TIMEOUT, Fail, Rows, counters, message, named, without_events
 
 
 def refused(code: str, *reasons: str) -> ClientError:

@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from chalice.test import Client
 from jsonschema import Draft202012Validator
 
 from chalicelib import security, times
+from chalicelib.models import Account
 from tests.drivers import Api, Clock, Lambdas, sweep
 
 Rows = Callable[[], list[dict[str, Any]]]
@@ -38,12 +41,26 @@ class doing:  # noqa: N801  # reads as a function: define(doing(OSError(), "done
 
 
 OUTAGE = EndpointConnectionError(endpoint_url="https://aws.test")
+TIMEOUT = ReadTimeoutError(endpoint_url="https://aws.test")
 
 #: The error of a task that has used up its tries.
 RETRIES_EXHAUSTED = {
     "code": "retries_exhausted",
     "detail": "The task was given up after several failed attempts.",
 }
+
+
+def new_user(client: Client, username: str) -> Api:
+    """Return an HTTP client that speaks for a new user.
+
+    The service's own code stores the account and signs the token, but without hashing a
+    password: that is slow, and test_accounts.py covers it.
+    """
+    # New in each test: DynamoDB treats the same transaction within 10 minutes as a repetition.
+    user_id = str(uuid4())
+    assert Account.create(username, user_id, "no hash", times.now())
+    token = security.issue_token(security.ACCESS, user_id, times.now())
+    return Api(client, token, user_id)
 
 
 def refusal(code: str, operation: str = "Operation", **response: Any) -> ClientError:
