@@ -258,7 +258,10 @@ def test_pages_of_other_sites_may_read_every_header_of_the_document(api: Api) ->
         for name in resolve(found, response)["headers"]
     }
     # The Fetch standard lets pages read Cache-Control anyway; the others are for browsers.
-    for_browsers = {"Cache-Control", "Vary", "X-Content-Type-Options"}
+    for_browsers = {
+        *("Cache-Control", "Vary", "X-Content-Type-Options"),
+        *("Content-Security-Policy", "Referrer-Policy", "Strict-Transport-Security"),
+    }
     cors = {name for name in documented if name.startswith("Access-Control-")}
     exposed = api.get("/api/health/").headers["access-control-expose-headers"]
     assert documented - for_browsers - cors == set(exposed.split(","))
