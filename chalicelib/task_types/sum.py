@@ -3,7 +3,7 @@
 from decimal import Context, Decimal, Inexact
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chalicelib.task_types import Run, TaskInput, task_type
@@ -36,18 +36,24 @@ def _number(value: object) -> int | Decimal:
 Number = Annotated[
     int | Decimal,
     PlainValidator(_number),
-    WithJsonSchema({"type": "number"}),
+    WithJsonSchema(
+        {"type": "number", "description": f"Up to {MAX_DIGITS:,} digits, written out in full."}
+    ),
 ]
 
 
 class Values(TaskInput):
     """The numbers to add."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"values": [1, 2, 3, 10]}]})
+
     values: list[Number] = Field(min_length=1, max_length=MAX_VALUES)
 
 
 class Pair(TaskInput):
     """Two numbers, the form that older clients send."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"a": 1, "b": 2}]})
 
     a: Number
     b: Number

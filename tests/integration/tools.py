@@ -1,4 +1,4 @@
-"""Helpers shared by the tests of the worker, the dead letters and the sweeper."""
+"""Helpers that several tests share."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from chalice.test import Client
+from jsonschema import Draft202012Validator
 
 from chalicelib import security, times
 from chalicelib.models import Account
@@ -17,6 +18,7 @@ Rows = Callable[[], list[dict[str, Any]]]
 Fail = Callable[..., Any]
 Define = Callable[..., None]
 Finish = Callable[..., list[str]]
+SignUp = Callable[[str], Api]
 
 
 class LambdaDied(BaseException):
@@ -121,3 +123,15 @@ def next_try(lambdas: Lambdas, clock: Clock) -> int:
     clock.advance(seconds=delay)
     assert lambdas.work(sent["MessageBody"]) == []
     return delay
+
+
+def document(api: Api) -> dict[str, Any]:
+    found: dict[str, Any] = api.get("/api/openapi.json").json
+    return found
+
+
+def validator(api: Api, schema: str) -> Draft202012Validator:
+    """Return a validator of one of the document's schemas."""
+    components = document(api)["components"]
+    reference = f"#/components/schemas/{schema}"
+    return Draft202012Validator({"$ref": reference, "components": components})
