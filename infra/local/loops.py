@@ -38,8 +38,6 @@ def work(app: Chalice, ears: int, stop: Event) -> None:
     It must be the main thread: no other can be interrupted by a time limit.
     """
     sqs: SQSClient = boto3.client("sqs")
-    name = settings().dead_letter_queue_name
-    dead_letters = sqs.get_queue_url(QueueName=name)["QueueUrl"]
     functions = app.handler_map
 
     def once() -> None:
@@ -47,7 +45,7 @@ def work(app: Chalice, ears: int, stop: Event) -> None:
         while feed(sqs, settings().queue_url, functions["worker"]) == BATCH and not stop.is_set():
             pass
         if is_idle:
-            feed(sqs, dead_letters, functions["dead_letters"])
+            feed(sqs, settings().dead_letter_queue_url, functions["dead_letters"])
 
     _forever(once, stop)
 

@@ -18,6 +18,8 @@ from tests import cloud
 
 #: How long a test waits before it gives up, in seconds.
 PATIENCE = 30
+#: The AWS of the service, as `make run` names it.
+CLOUD = "localstack" if cloud.IN_LOCALSTACK else "embedded"
 
 
 class Service:
@@ -67,8 +69,9 @@ class _AtHome(httpx.HTTPTransport):
 class LocalService(Service):
     """The service of `make run`."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, aws: str = CLOUD) -> None:
         self._data = data
+        self._aws = aws
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         super().__init__(f"http://localhost:{self._port}")
@@ -77,7 +80,7 @@ class LocalService(Service):
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "infra.local"),
-                *("--cloud", "localstack" if cloud.IN_LOCALSTACK else "embedded"),
+                *("--cloud", self._aws),
                 *("--port", str(self._port)),
                 *("--data", str(self._data)),
             ],
@@ -91,6 +94,19 @@ class LocalService(Service):
         self.close()
         self._process.send_signal(signal.SIGINT)
         return self._process.wait(PATIENCE)
+
+    def workers(self) -> list[int]:
+        """Return the ids of the processes that run tasks."""
+        assert self._process
+        listed = subprocess.run(
+            ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+        )
+        processes = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
+        return [
+            int(process)
+            for process, parent, command in processes
+            if int(parent) == self._process.pid and "infra.local.child worker" in command
+        ]
 
     def _answers(self) -> bool:
         assert self._process
