@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
@@ -31,7 +31,7 @@ TIMEOUT_MS = 29_000
 #: How long an idle connection is kept, and how long the last requests may take, in seconds.
 KEEP_ALIVE, LAST_REQUESTS = 75, 5
 
-Message = dict[str, Any]
+Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
@@ -61,12 +61,12 @@ def application(app: Chalice) -> Callable[[Message, Receive, Send], Awaitable[No
     events = LambdaEventConverter(RouteMatcher(list(app.routes)), app.api.binary_types)
     threads = ThreadPoolExecutor(THREADS)
 
-    def invoke(scope: Message, body: bytes) -> Message:
+    def invoke(scope: Message, body: bytes) -> dict[str, Any]:
         try:
             event = _event(events, scope, body)
         except ValueError:
             return _refusal("MISSING_AUTHENTICATION_TOKEN")
-        response: Message = app(event, LambdaContext("api", 512, TIMEOUT_MS))
+        response: dict[str, Any] = app(event, LambdaContext("api", 512, TIMEOUT_MS))
         return response
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
@@ -100,13 +100,13 @@ async def _read(receive: Receive) -> bytes:
     return bytes(body)
 
 
-def _event(events: LambdaEventConverter, scope: Message, body: bytes) -> Message:
+def _event(events: LambdaEventConverter, scope: Message, body: bytes) -> dict[str, Any]:
     """Return the event of a request. Raises ValueError if there is no such route."""
     # A ";" belongs to its segment, as for API Gateway. Chalice would cut it off, unless quoted.
     path = quote(scope["path"], safe="/:@!$&'()*+,=~")
     if scope["query_string"]:
         path += "?" + scope["query_string"].decode("latin-1")
-    event: Message = events.create_lambda_event(
+    event: dict[str, Any] = events.create_lambda_event(
         method=scope["method"],
         path=path,
         headers={name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]},
@@ -119,7 +119,7 @@ def _event(events: LambdaEventConverter, scope: Message, body: bytes) -> Message
     return event
 
 
-def _refusal(kind: str, status: HTTPStatus | None = None) -> Message:
+def _refusal(kind: str, status: HTTPStatus | None = None) -> dict[str, Any]:
     return gateway.answer(kind, str(uuid4()), status)
 
 

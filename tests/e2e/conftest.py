@@ -76,7 +76,7 @@ class LocalService(Service):
         self._process: subprocess.Popen[bytes] | None = None
         super().__init__(f"http://localhost:{self._port}")
 
-    def start(self) -> None:
+    def start(self, patience: float = PATIENCE) -> None:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "infra.local"),
@@ -86,7 +86,7 @@ class LocalService(Service):
             ],
             env=clean_environment(),
         )
-        wait_for(self._answers)
+        wait_for(self._answers, patience)
 
     def stop(self) -> int:
         """Press Ctrl-C and return the exit code."""
@@ -95,18 +95,20 @@ class LocalService(Service):
         self._process.send_signal(signal.SIGINT)
         return self._process.wait(PATIENCE)
 
-    def workers(self) -> list[int]:
-        """Return the ids of the processes that run tasks."""
+    def kill(self) -> None:
+        """Kill what `make run` started, without a chance to end its processes."""
         assert self._process
-        listed = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-        )
-        processes = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
-        return [
-            int(process)
-            for process, parent, command in processes
-            if int(parent) == self._process.pid and "infra.local.child worker" in command
-        ]
+        self._process.kill()
+        self._process.wait()
+
+    def processes(self, role: str = "") -> set[int]:
+        """Return the ids of the processes with a role; of all without one."""
+        assert self._process
+        return {
+            process
+            for process, parent, command in running()
+            if parent == self._process.pid and f"infra.local.child {role}" in command
+        }
 
     def _answers(self) -> bool:
         assert self._process
@@ -121,6 +123,19 @@ def clean_environment() -> dict[str, str]:
     """Return the environment without the settings of other tests."""
     kept = {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LOCALSTACK_HOST"}
     return {name: value for name, value in os.environ.items() if name in kept}
+
+
+def running() -> list[tuple[int, int, str]]:
+    """Return each process of this machine that has not ended: its id, its parent's, its command."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "stat=,pid=,ppid=,args="], capture_output=True, text=True, check=True
+    )
+    lines = [line.split(maxsplit=3) for line in listed.stdout.splitlines()]
+    return [
+        (int(process), int(parent), command)
+        for state, process, parent, command in lines
+        if not state.startswith("Z")
+    ]
 
 
 def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:

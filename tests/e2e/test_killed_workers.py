@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import httpx
@@ -23,9 +24,11 @@ PATIENCE = 180
 @pytest.fixture
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     service = LocalService(tmp_path_factory.mktemp("killed"))
-    service.start()
-    yield service
-    assert service.stop() == 0
+    try:
+        service.start()
+        yield service
+    finally:
+        assert service.stop() == 0
 
 
 def test_tasks_end_exactly_once_in_success_though_workers_are_killed(service: LocalService) -> None:
@@ -37,7 +40,7 @@ def test_tasks_end_exactly_once_in_success_though_workers_are_killed(service: Lo
             kill_a_worker(service)
         made = [one.result() for one in creating]
     for user, tasks in zip(users, made, strict=True):
-        wait_for(lambda user=user: count(user, "success") == TASKS_EACH, PATIENCE)
+        wait_for(partial(has_finished, user), PATIENCE)
         assert count(user) == TASKS_EACH
         for task in tasks:
             assert_ended_once(user.get(f"/api/tasks/{task['id']}/").json())
@@ -52,9 +55,13 @@ def create_tasks(user: httpx.Client) -> list[dict[str, Any]]:
 
 
 def kill_a_worker(service: LocalService) -> None:
-    worker = random.choice(wait_for(service.workers))
+    worker = random.choice(wait_for(lambda: list(service.processes("worker"))))
     with suppress(ProcessLookupError):
         os.kill(worker, signal.SIGKILL)
+
+
+def has_finished(user: httpx.Client) -> bool:
+    return count(user, "success") == TASKS_EACH
 
 
 def count(user: httpx.Client, status: str = "") -> int:
