@@ -5,6 +5,7 @@ It is a pipe. A ring that is lost costs only time, because the worker polls as w
 
 import os
 import select
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -36,10 +37,10 @@ def ring_when_sending(rope: int) -> None:
 
 
 def wait(ears: int, seconds: float) -> bool:
-    """Wait for the bell, at most so long; return whether it rang."""
-    if not select.select([ears], [], [], seconds)[0]:
-        return False
-    # Another process may have heard it first.
-    with suppress(BlockingIOError):
-        return bool(os.read(ears, _AT_ONCE))
+    """Wait for the bell, at most so long; return whether it rang for this process."""
+    deadline = time.monotonic() + seconds
+    while select.select([ears], [], [], max(0, deadline - time.monotonic()))[0]:
+        # Another process may have heard it first.
+        with suppress(BlockingIOError):
+            return bool(os.read(ears, _AT_ONCE))
     return False

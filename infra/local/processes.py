@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from infra import ROOT
 
@@ -26,8 +26,8 @@ class Process:
     role: str
     #: The descriptors that it inherits.
     descriptors: Sequence[int] = ()
-    running: Popen = field(init=False)
-    started_at: float = field(init=False)
+    running: Popen | None = None
+    started_at: float = 0
 
     def start(self) -> None:
         self.running = start(self.role, *self.descriptors)
@@ -59,7 +59,7 @@ def keep_running(processes: Sequence[Process]) -> None:
             time.sleep(LOOK_EVERY)
     finally:
         print("Stopping ...", flush=True)
-        stop([process.running for process in processes if hasattr(process, "running")], PATIENCE)
+        stop([process.running for process in processes if process.running], PATIENCE)
 
 
 def stop(running: Sequence[Popen], patience: float) -> None:
@@ -77,7 +77,7 @@ def stop(running: Sequence[Popen], patience: float) -> None:
 
 
 def _look_after(process: Process) -> None:
-    code = process.running.poll()
+    code = process.running.poll() if process.running else None
     if code is None:
         return
     if code > 0 and time.monotonic() - process.started_at < TRIAL:
