@@ -31,9 +31,8 @@ def ring_when_sending(rope: int) -> None:
         with suppress(BlockingIOError):
             os.write(rope, b"!")
 
-    boto3.setup_default_session()
-    assert boto3.DEFAULT_SESSION  # noqa: S101  # it was made by the line before
-    boto3.DEFAULT_SESSION.events.register("after-call.sqs.SendMessage", ring)
+    boto3.DEFAULT_SESSION = session = boto3.Session()
+    session.events.register("after-call.sqs.SendMessage", ring)
 
 
 def wait(ears: int, seconds: float) -> bool:
