@@ -79,11 +79,12 @@ RESPONSES: dict[str, GatewayResponse] = {
 }
 
 
-def no_such_route(request_id: str) -> dict[str, Any]:
-    """Return the local response to an unknown path, the same as the deployed API's."""
+def answer(kind: str, request_id: str, status: int | None = None) -> dict[str, Any]:
+    """Return a response for a server on one machine, the same as the deployed API's."""
+    response = RESPONSES[kind]
     headers = {"Content-Type": "application/json", "X-Request-Id": request_id}
     return {
-        "statusCode": _NOT_FOUND.status,
-        "headers": headers | _HEADERS | _NOT_FOUND.headers,
-        "body": _NOT_FOUND.templates["application/json"],
+        "statusCode": status or response.status,
+        "headers": headers | _HEADERS | response.headers,
+        "body": response.templates["application/json"],
     }

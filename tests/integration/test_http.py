@@ -1,11 +1,12 @@
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from io import BytesIO
 from typing import Any
 from uuid import UUID
 
 import boto3
+import httpx
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from chalice import Chalice
@@ -649,32 +650,23 @@ def test_keys_that_could_not_be_read_are_read_by_the_next_request(ann: Api, fail
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[str, str], Answer]]:
+def serve() -> Callable[[str, str], Answer]:
     """`serve("GET", "/path")`: ask the service as it runs on one machine."""
-    from infra.local.server import create_server
+    from infra.local.server import application
 
     app = Chalice("local", configure_logs=False)
     rooms.mount(app)
-    server: Any = create_server(app, "127.0.0.1", 0)
+    transport = httpx.ASGITransport(application(app))
+
+    async def ask(method: str, path: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
+            return await client.request(method, path)
 
     def serve(method: str, path: str) -> Answer:
-        begun: list[Any] = []
-        environ = {
-            "REQUEST_METHOD": method,
-            "PATH_INFO": path,
-            "QUERY_STRING": "",
-            "wsgi.input": BytesIO(),
-        }
-        body = b"".join(server.application(environ, lambda *started: begun.extend(started)))
-        return Answer(HTTPResponse(body, dict(begun[1]), int(begun[0].split()[0])))
+        response = asyncio.run(ask(method, path))
+        return Answer(HTTPResponse(response.content, dict(response.headers), response.status_code))
 
-    yield serve
-    server.close()
-
-
-class _Response:
-    def __init__(self, status_code: int, headers: dict[str, str], body: bytes) -> None:
-        self.status_code, self.headers, self.body = status_code, headers, body
+    return serve
 
 
 def test_an_unknown_path_is_404_in_json_with_any_method(
