@@ -20,7 +20,7 @@ _H = TypeVar("_H", bound=Handler)
 #: answers the wrong ones, and not API Gateway.
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
-_ERRORS = (errors.NotAcceptable, errors.InternalError, Unavailable)
+_ERRORS = (errors.InvalidHost, errors.NotAcceptable, errors.InternalError, Unavailable)
 _TOKEN_ERRORS = (errors.NotAuthenticated, errors.BadAuthorizationHeader, errors.InvalidAccessToken)
 _BODY_ERRORS = (
     InvalidFields,

@@ -158,7 +158,7 @@ def test_the_document_describes_a_route_as_its_function_does() -> None:
     assert patch["responses"]["200"]["description"] == "The note."
     assert list(patch["responses"]) == ["200", "400", "406", "413", "415", "500", "503"]
     assert "security" not in patch
-    assert list(delete["responses"]) == ["204", "401", "404", "406", "500", "503"]
+    assert list(delete["responses"]) == ["204", "400", "401", "404", "406", "500", "503"]
     assert "content" not in delete["responses"]["204"]
     assert delete["security"] == [{"bearer": []}]
     assert delete["parameters"][0] == NOTE_ID
