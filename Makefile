@@ -46,7 +46,7 @@ run: $(READY) ## run the service on this machine (CLOUD=embedded|localstack|<url
 	@$(BIN)/python -m infra.local --cloud $(CLOUD) --port $(PORT)
 
 test: lint test-unit ## run linters, the type checker and all tests that need no Docker
-	$(BIN)/python -m pytest tests/e2e tests/deploy
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e tests/deploy
 
 test-unit: $(READY) ## run only the tests that need no server, with branch coverage
 	$(BIN)/python -m pytest -n auto tests/unit tests/integration $(COVERAGE)
@@ -74,8 +74,13 @@ destroy: $(READY) stage ## delete a stage from AWS; DATA=delete also deletes the
 localstack: $(READY) ## start LocalStack in Docker and create the stack in it
 	@$(BIN)/python -m infra.local.localstack up
 
+# What a stranger sends, and faults made in front of the AWS, are the same in every cloud.
+ONE_CLOUD := tests/integration/hostile tests/e2e/test_schemathesis.py tests/e2e/test_faulty_aws.py \
+	tests/e2e/test_killed_workers.py
+
 test-localstack: $(READY) ## run the tests on a running LocalStack
-	TEST_CLOUD=localstack $(BIN)/python -m pytest tests/localstack tests/integration tests/e2e
+	TEST_CLOUD=localstack $(BIN)/python -m pytest tests/localstack tests/integration tests/e2e \
+		$(addprefix --ignore=,$(ONE_CLOUD))
 
 test-localstack-host: $(READY) ## run them without Docker: needs Java 17 and npm
 	@$(BIN)/python -m infra.local.localstack host -- $(MAKE) --no-print-directory test-localstack
