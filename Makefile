@@ -24,7 +24,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-calls check localstack test-localstack test-localstack-host
+.PHONY: bench bench-calls check reliability-report test-faults localstack test-localstack test-localstack-host
 .PHONY: help install run test test-unit lint format lock clean deploy deploy-package destroy package policies probe redrive
 
 help: ## list the commands
@@ -45,11 +45,17 @@ $(READY): requirements-dev.txt
 run: $(READY) ## run the service on this machine (CLOUD=embedded|localstack|<url>, PORT=8000)
 	@$(BIN)/python -m infra.local --cloud $(CLOUD) --port $(PORT)
 
-test: lint test-unit ## run linters, the type checker and all tests that need no Docker
+test: lint test-unit test-faults ## run linters, the type checker and all tests that need no Docker
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e tests/deploy
 
 test-unit: $(READY) ## run only the tests that need no server, with branch coverage
 	$(BIN)/python -m pytest -n auto tests/unit tests/integration $(COVERAGE)
+
+test-faults: $(READY) ## let every AWS call of every use case go wrong, and whole services
+	$(BIN)/python -m pytest -n auto tests/faults
+
+reliability-report: test-faults ## do that and write the numbers into docs/reliability.md
+	$(BIN)/python -m tests.faults.document
 
 bench-calls: $(READY) ## print what each operation costs in AWS calls and DynamoDB units
 	@POWERTOOLS_LOG_LEVEL=CRITICAL POWERTOOLS_METRICS_DISABLED=true \

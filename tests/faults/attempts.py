@@ -53,14 +53,16 @@ class Attempt:
 
     @cached_property
     def parameters(self) -> Any:
-        return json.loads(self.request.body or b"{}")
+        body: Any = self.request.body or b"{}"
+        return json.loads(body)
 
     def respond(
         self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> AWSResponse:
         """Answer in AWS's place."""
         content: Any = MockRawResponse(json.dumps(body))
-        return AWSResponse(self.request.url, status, headers or {}, content)
+        sent: Any = headers or {}
+        return AWSResponse(self.request.url, status, sent, content)
 
 
 #: Answers an attempt in AWS's place, raises as botocore's HTTP session does, or kills the Lambda.
@@ -176,9 +178,7 @@ def _run_threads_in_order(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None
     begins: WeakKeyDictionary[ThreadPoolExecutor, datetime] = WeakKeyDictionary()
     ends: WeakKeyDictionary[ThreadPoolExecutor, datetime] = WeakKeyDictionary()
 
-    def submit(
-        pool: ThreadPoolExecutor, function: Callable[..., Any], *args: Any
-    ) -> "Future[Any]":
+    def submit(pool: ThreadPoolExecutor, function: Callable[..., Any], *args: Any) -> "Future[Any]":
         future = Future[Any]()
         clock.move_to(begins.setdefault(pool, clock.now))
         try:

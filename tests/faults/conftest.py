@@ -6,6 +6,7 @@ import pytest
 import time_machine
 from chalice.test import Client
 
+from chalicelib import models, sweeper
 from chalicelib.config import settings
 from tests.drivers import NOON, Clock
 from tests.faults import attempts, fast_moto, probe, report
@@ -29,5 +30,8 @@ def world(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
     settings()
     fast_moto.install(monkeypatch)
+    for module in (sweeper, models.task):
+        # Each one is a call of a sweep, with the same faults.
+        monkeypatch.setattr(module, "SWEEP_SHARDS", 2)
     with probe.registered(), Client(app) as client:
         yield World(client, clock, attempts.install(monkeypatch, clock))

@@ -46,7 +46,9 @@ def _process(_: BotocoreStubber, request: AWSPreparedRequest) -> Any:
 
 @cache
 def _route(url: str) -> Any:
-    service = next(name for name, pattern in backend_index.backend_url_patterns if pattern.match(url))
+    service: Any = next(
+        name for name, pattern in backend_index.backend_url_patterns if pattern.match(url)
+    )
     backend: Any = get_backend(service)[cloud.ACCOUNT][cloud.REGION]
     return next(method for pattern, method in backend.urls.items() if re.match(pattern, url))
 

@@ -134,9 +134,7 @@ FAULTS = (
 def _cancel(attempt: Attempt, code: str) -> AWSResponse:
     reasons = [{"Code": code}, *[{"Code": "None"}] * (len(attempt.parameters["TransactItems"]) - 1)]
     name = "TransactionCanceledException"
-    return attempt.respond(
-        400, {"__type": name, "message": name, "CancellationReasons": reasons}
-    )
+    return attempt.respond(400, {"__type": name, "message": name, "CancellationReasons": reasons})
 
 
 def _with_body(attempt: Attempt, body: Any) -> Attempt:

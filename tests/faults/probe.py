@@ -22,6 +22,8 @@ def probe(what: dict[str, str], run: Run) -> str:
             raise OSError
         case "always die":
             raise LambdaDied
+        case "die" if is_first:
+            raise LambdaDied
         case "break" if is_first:
             raise OSError
         case "take too long" if is_first:

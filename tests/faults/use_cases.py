@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from tests.drivers import SUM, Api
 from tests.faults import emulated
 from tests.faults.world import World, message_of
 
@@ -54,9 +53,7 @@ def use_case(
 ) -> Callable[[Act], Act]:
     def register(act: Act) -> Act:
         name = act.__name__.replace("_", " ")
-        USE_CASES.append(
-            UseCase(name, group, given, act, tuple(ends), tuple(answers), may_double)
-        )
+        USE_CASES.append(UseCase(name, group, given, act, tuple(ends), tuple(answers), may_double))
         return act
 
     return register
@@ -132,11 +129,12 @@ def refresh(world: World, pair: Any) -> None:
     assert rotate(world, new).status == 200
 
 
-@use_case("accounts", refreshed, answers=[200])
+# A fault may last until the 10 seconds are over. Then it is the reuse of an old token.
+@use_case("accounts", refreshed, answers=[200, 401])
 def refresh_again_within_10_seconds(world: World, pair: Any) -> None:
-    new = rotate(world, pair).json
+    new = rotate(world, pair)
     world.attempts.stop()
-    assert rotate(world, new).status == 200
+    assert new.status == 401 or rotate(world, new.json).status == 200
 
 
 @use_case("accounts", refreshed_twice, answers=[200])
@@ -346,6 +344,13 @@ def in_10_minutes(world: World) -> Any:
 def started(world: World) -> Any:
     """A worker has died with the task."""
     task = world.create(world.ann, "probe", input_data={"do": "always die"})
+    world.deliver()
+    return task
+
+
+def started_once(world: World) -> Any:
+    """A worker has died with the task; the next one will not."""
+    task = world.create(world.ann, "probe", input_data={"do": "die"})
     world.deliver()
     return task
 
@@ -604,8 +609,8 @@ _sweeps("a task that was not sent", not_dispatched())
 _sweeps("a task in 10 minutes that was not sent", not_dispatched(minutes=10))
 _sweeps("a task in 2 days that was not sent", not_dispatched(days=2))
 _sweeps("a lost schedule, in its time", lost(in_2_days, days=2, minutes=1))
-_sweeps("a worker that died, before its lease ends", lost(started), "failure")
-_sweeps("a worker that died, after its lease", lost(started, minutes=3), "failure")
+_sweeps("a worker that died, before its lease ends", lost(started_once))
+_sweeps("a worker that died, after its lease", lost(started_once, minutes=3))
 _sweeps("a lost retry", lost(waiting_for_a_retry))
 _sweeps("a lost message of a short snooze", lost(in_a_short_snooze, minutes=3))
 _sweeps("a lost schedule of a long snooze", lost(in_a_long_snooze, minutes=21))

@@ -1,9 +1,9 @@
 """Everything around the service: patient clients, and what AWS does by itself."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ from chalice.test import Client
 
 from infra.local import loops
 from tests import invariants
-from tests.drivers import Answer, Api, Clock, Context, function
+from tests.drivers import Answer, Api, Clock, function
 from tests.faults import emulated
 from tests.faults.attempts import Attempts
 from tests.integration.tools import LambdaDied
@@ -65,7 +65,7 @@ class World:
         from chalicelib import times
         from chalicelib.models import Account
 
-        user_id = f"id-of-{username}-{uuid4().hex[:8]}"
+        user_id = str(uuid4())
         assert Account.create(username, user_id, "no hash", times.now())
         user = Api(self._client, user_id=user_id)
         self.sign_in(user)
@@ -244,6 +244,10 @@ def task_rows() -> list[emulated.Row]:
     """Return the rows of all tasks, by their ids."""
     rows = [row for row in emulated.rows() if row["sk"]["S"].startswith("task#")]
     return sorted(rows, key=_task_id)
+
+
+def finished_at(row: emulated.Row) -> datetime:
+    return datetime.fromisoformat(row["finished_at"]["S"].replace("+0000", "+00:00"))
 
 
 def message_of(task: Mapping[str, Any], user: Api) -> str:
