@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
+from uuid import uuid4
 
 import boto3
 import pytest
@@ -123,6 +124,22 @@ class Api:
     def task(self, task_id: str) -> dict[str, Any]:
         task: dict[str, Any] = self.get(f"/api/tasks/{task_id}/").json
         return task
+
+
+def sign_up(client: Client, username: str) -> Api:
+    """Return an HTTP client that speaks for a new user.
+
+    The service's own code stores the account and signs the token, but without hashing a
+    password: that is slow, and test_accounts.py covers it.
+    """
+    from chalicelib import security, times
+    from chalicelib.models import Account
+
+    # New in each test: DynamoDB treats the same transaction within 10 minutes as a repetition.
+    user_id = f"id-of-{username}-{uuid4().hex[:8]}"
+    assert Account.create(username, user_id, "no hash", times.now())
+    token = security.issue_token(security.ACCESS, user_id, times.now())
+    return Api(client, token, user_id)
 
 
 @dataclass

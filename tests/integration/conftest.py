@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import cycle
 from typing import Any
-from uuid import uuid4
 
 import boto3
 import pytest
@@ -12,12 +12,11 @@ import time_machine
 from chalice.test import Client
 
 from chalicelib.config import settings
-from chalicelib.lifecycle import TRANSITIONS
-from tests import aws_calls, cloud, policy
+from tests import aws_calls, cloud, drivers, policy
 from tests.aws_calls import Calls, running
 from tests.drivers import NOON, Api, Clock, Lambdas
 from tests.integration.tools import Define, Finish, doing
-from tests.status_changes import StatusChange, StatusChanges
+from tests.status_changes import StatusChanges
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,12 +48,7 @@ def status_changes(calls: Calls) -> Iterator[StatusChanges]:
     changes = StatusChanges()
     calls.observers.append(changes)
     yield changes
-    documented = {
-        StatusChange(function, transition.source, transition.target)
-        for transition in TRANSITIONS
-        for function in transition.by
-    }
-    assert {*changes} <= documented, "see docs/lifecycle.md"
+    changes.check()
 
 
 @pytest.fixture
@@ -85,23 +79,8 @@ def api(client: Client) -> Api:
 
 @pytest.fixture
 def sign_up(client: Client) -> Callable[[str], Api]:
-    """`sign_up("ann")`: an HTTP client that speaks for a user of her own.
-
-    The service's own code stores the account and signs the token, but without hashing a
-    password: that is slow, and test_accounts.py covers it.
-    """
-
-    def sign_up(username: str) -> Api:
-        from chalicelib import security, times
-        from chalicelib.models import Account
-
-        # New in each test: DynamoDB treats the same transaction within 10 minutes as a repetition.
-        user_id = f"id-of-{username}-{uuid4().hex[:8]}"
-        assert Account.create(username, user_id, "no hash", times.now())
-        token = security.issue_token(security.ACCESS, user_id, times.now())
-        return Api(client, token, user_id)
-
-    return sign_up
+    """`sign_up("ann")`: an HTTP client that speaks for a user of her own."""
+    return partial(drivers.sign_up, client)
 
 
 @pytest.fixture

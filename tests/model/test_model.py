@@ -1,0 +1,38 @@
+"""Runs of the service beside its model, found by hypothesis; see the profiles in conftest.py."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from chalice.test import Client
+from hypothesis import seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from chalicelib.config import settings as own_settings
+from tests import aws_calls
+from tests.aws_calls import Calls
+from tests.model.machine import Machine, define_types
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    return aws_calls.install(monkeypatch)
+
+
+@pytest.fixture
+def client(aws: None) -> Iterator[Client]:
+    from app import app
+
+    # Before Chalice's client sets the variables of a stage.
+    own_settings()
+    with Client(app) as client:
+        yield client
+
+
+# Two runs of half the examples each, for two processors.
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_service_answers_as_its_model(client: Client, calls: Calls, number: int) -> None:
+    define_types()
+    machine = partial(Machine, client, calls)
+    is_random = settings().database is not None
+    run_state_machine_as_test(machine if is_random else seed(number)(machine))
