@@ -6,8 +6,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest.mock import patch
-from uuid import uuid4
 
 import boto3
 import pytest
@@ -126,22 +124,6 @@ class Api:
         return task
 
 
-def sign_up(client: Client, username: str) -> Api:
-    """Return an HTTP client that speaks for a new user.
-
-    The service's own code stores the account and signs the token, but without hashing a
-    password: that is slow, and test_accounts.py covers it.
-    """
-    from chalicelib import security, times
-    from chalicelib.models import Account
-
-    # New in each test: DynamoDB treats the same transaction within 10 minutes as a repetition.
-    user_id = f"id-of-{username}-{uuid4().hex[:8]}"
-    assert Account.create(username, user_id, "no hash", times.now())
-    token = security.issue_token(security.ACCESS, user_id, times.now())
-    return Api(client, token, user_id)
-
-
 @dataclass
 class Context:
     """The context of a Lambda invocation. Its time runs out by the test's clock."""
@@ -255,12 +237,10 @@ class Lambdas:
             records.extend(event["Records"])
             return function(name, self.time_left)(event, context)
 
-        # The clock stands still, so waiting for messages would never end.
-        with patch.object(loops, "POLL", 0):
-            try:
-                loops.feed(self._sqs, queue_url, counted)
-            except Exception as error:
-                _failed(error)
+        try:
+            loops.feed(self._sqs, queue_url, counted)
+        except Exception as error:
+            _failed(error)
         return len(records)
 
     def _observe(self, call: Call) -> None:

@@ -13,10 +13,10 @@ from chalice.test import Client
 
 from chalicelib.config import settings
 from chalicelib.lifecycle import TRANSITIONS
-from tests import aws_calls, cloud, drivers, policy
+from tests import aws_calls, cloud, policy
 from tests.aws_calls import Calls, running
 from tests.drivers import NOON, Api, Clock, Lambdas
-from tests.integration.tools import Define, Finish, doing
+from tests.integration.tools import Define, Finish, doing, new_user
 from tests.status_changes import StatusChange, StatusChanges
 
 
@@ -86,7 +86,7 @@ def api(client: Client) -> Api:
 @pytest.fixture
 def sign_up(client: Client) -> Callable[[str], Api]:
     """`sign_up("ann")`: an HTTP client that speaks for a user of her own."""
-    return partial(drivers.sign_up, client)
+    return partial(new_user, client)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 from chalice.test import Client
@@ -33,7 +34,7 @@ def client(aws: None) -> Iterator[Client]:
 @pytest.mark.parametrize("half", [1, 2])
 def test_the_service_answers_as_its_model(client: Client, calls: Calls, half: int) -> None:
     define_types()
-    machine = partial(Machine, client, calls)
+    machine: Any = partial(Machine, client, calls)
     if settings().derandomize:
         # Without a seed both halves would search the same.
         machine = seed(half)(machine)

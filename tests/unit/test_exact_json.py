@@ -156,9 +156,7 @@ def refuse(constant: str) -> None:
 @given(st.text() | st.text('[]{}",:0123456789.eE-+ \\untrfalsd') | VALUES.map(exact_json.dumps))
 def test_any_text_is_json_or_not_as_pythons_json_says(text: str) -> None:
     try:
-        expected = json.loads(
-            text, parse_constant=refuse, parse_float=Decimal, parse_int=Decimal
-        )
+        expected = json.loads(text, parse_constant=refuse, parse_float=Decimal, parse_int=Decimal)
         exact_json.dumps(expected).encode()
     except (ValueError, InvalidOperation):
         with pytest.raises(ValueError):  # noqa: PT011
