@@ -19,7 +19,9 @@ APIS, WORKERS = 2, 2
 
 def main() -> None:
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Both, since SIGINT may be ignored from the start, as in a shell's background.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with cloud(arguments.cloud, arguments.data) as endpoint:
             _serve(endpoint, arguments.port)

@@ -167,7 +167,8 @@ def finish(clock: Clock) -> Finish:
                 ids.append(task.task_id)
                 clock.advance(seconds=1)
         adds = [getattr(User, status).add(count) for status, count in counts.items()]
-        User(f"user#{user.user_id}", "user").update(adds)
+        if adds:
+            User(f"user#{user.user_id}", "user").update(adds)
         return ids[::-1]
 
     return finish
