@@ -197,8 +197,11 @@ class World:
             self.tick()
 
     def _next_moment(self) -> datetime | None:
-        moments = [at + SCHEDULER_LATENESS for _, at, _ in emulated.schedules()]
-        moments += filter(None, map(emulated.next_delivery, emulated.QUEUES[:2]))
+        moments = []
+        if not self.down & {"sqs", "scheduler"}:
+            moments += [at + SCHEDULER_LATENESS for _, at, _ in emulated.schedules()]
+        if "sqs" not in self.down:
+            moments += filter(None, map(emulated.next_delivery, emulated.QUEUES[:2]))
         moments += filter(None, [self._next_tick()])
         return min(moments, default=None)
 
