@@ -24,8 +24,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-calls check localstack test-localstack test-localstack-host
-.PHONY: help install run test test-unit lint format lock clean deploy deploy-package destroy package policies probe redrive
+.PHONY: bench bench-calls check reliability-report test-faults localstack test-localstack test-localstack-host
+.PHONY: help install run test test-unit test-model test-long lint format lock clean deploy deploy-package destroy package policies probe redrive
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -45,11 +45,24 @@ $(READY): requirements-dev.txt
 run: $(READY) ## run the service on this machine (CLOUD=embedded|localstack|<url>, PORT=8000)
 	@$(BIN)/python -m infra.local --cloud $(CLOUD) --port $(PORT)
 
-test: lint test-unit ## run linters, the type checker and all tests that need no Docker
-	$(BIN)/python -m pytest tests/e2e tests/deploy
+test: lint test-unit test-faults test-model ## run linters, the type checker and all tests that need no Docker
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e tests/deploy
 
 test-unit: $(READY) ## run only the tests that need no server, with branch coverage
 	$(BIN)/python -m pytest -n auto tests/unit tests/integration $(COVERAGE)
+
+test-faults: $(READY) ## let every AWS call of every use case go wrong, and whole services
+	$(BIN)/python -m pytest -n auto tests/faults
+
+reliability-report: test-faults ## do that and write the numbers into docs/reliability.md
+	$(BIN)/python -m tests.faults.document
+
+test-model: $(READY) ## compare the service with a model of it, in 200 random histories
+	$(BIN)/python -m pytest -n 2 tests/model
+
+test-long: $(READY) ## the same for hours, with other histories each time
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n auto tests/model tests/unit/test_exact_json.py \
+		tests/unit/test_times.py tests/integration/test_list_walks.py
 
 bench-calls: $(READY) ## print what each operation costs in AWS calls and DynamoDB units
 	@POWERTOOLS_LOG_LEVEL=CRITICAL POWERTOOLS_METRICS_DISABLED=true \
@@ -74,8 +87,13 @@ destroy: $(READY) stage ## delete a stage from AWS; DATA=delete also deletes the
 localstack: $(READY) ## start LocalStack in Docker and create the stack in it
 	@$(BIN)/python -m infra.local.localstack up
 
+# What a stranger sends, and faults made in front of the AWS, are the same in every cloud.
+ONE_CLOUD := tests/integration/hostile tests/e2e/test_schemathesis.py tests/e2e/test_faulty_aws.py \
+	tests/e2e/test_killed_workers.py
+
 test-localstack: $(READY) ## run the tests on a running LocalStack
-	TEST_CLOUD=localstack $(BIN)/python -m pytest tests/localstack tests/integration tests/e2e
+	TEST_CLOUD=localstack $(BIN)/python -m pytest tests/localstack tests/integration tests/e2e \
+		$(addprefix --ignore=,$(ONE_CLOUD))
 
 test-localstack-host: $(READY) ## run them without Docker: needs Java 17 and npm
 	@$(BIN)/python -m infra.local.localstack host -- $(MAKE) --no-print-directory test-localstack

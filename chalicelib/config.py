@@ -41,9 +41,10 @@ class Settings(BaseModel):
     schedule_role_arn: str
     schedule_dead_letter_arn: str
     signing_keys_arn: str
-    #: Lifetime of an access token, in minutes.
+    #: Lifetime of an access token, in minutes. A shorter one also applies to tokens that were
+    #: issued before; a longer one does not.
     access_token_minutes: Lifetime = 15
-    #: Lifetime of a refresh token, in days.
+    #: Lifetime of a refresh token, in days; it applies to earlier tokens in the same way.
     refresh_token_days: Lifetime = 7
     #: How long after its rotation a refresh token gets an answer again, in seconds; 0: never.
     refresh_grace_seconds: Annotated[int, _whole_number(0, 300)] = 10

@@ -2,10 +2,9 @@
 
 import json
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import boto3
 import jwt
@@ -14,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from passlib.context import CryptContext
 from passlib.utils import MAX_PASSWORD_SIZE
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib import deadline, errors, logs, times
 from chalicelib.config import settings
@@ -64,18 +64,28 @@ def verify_password(password: str, password_hash: str | None) -> bool:
     return bool(matches) and password_hash is not None
 
 
-@dataclass(frozen=True)
-class Token:
-    """The claims of a token, checked: signature, type and expiry."""
+class Token(BaseModel):
+    """The claims of a token, checked: signature, type and expiry.
 
-    user_id: str
-    jti: str
-    token_type: str
-    expires_at: datetime
+    They are as `issue_token` writes them: PyJWT would also take "9" for a number, and any size.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    token_type: Literal["access", "refresh"]
+    # `datetime` ends with the year 9999.
+    exp: Annotated[int, Field(lt=253_402_300_800)]
+    iat: int
+    jti: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    user_id: Annotated[str, Field(pattern="^[0-9a-f-]{36}$")]
+
+    @property
+    def expires_at(self) -> datetime:
+        return datetime.fromtimestamp(self.exp, UTC)
 
 
 def lifetime(token_type: str) -> timedelta:
-    """Return how long a new token works."""
+    """Return how long a token works at most, from when it was issued."""
     if token_type == ACCESS:
         return timedelta(minutes=settings().access_token_minutes)
     return timedelta(days=settings().refresh_token_days)
@@ -97,30 +107,23 @@ def issue_token(token_type: str, user_id: str, now: datetime, jti: str | None = 
 def read_token(text: str, token_type: str | None = None) -> Token:
     """Check a token and return its claims; without `token_type` it may be of either type.
 
+    A lifetime that was shortened also applies to older tokens. Otherwise the row of a session
+    could be gone before the oldest of its tokens has expired, which would then work again.
+
     Raises InvalidToken, with the reason in SimpleJWT's words.
     """
     try:
         key = _keys().find(jwt.get_unverified_header(text).get("kid"))
-        claims = jwt.decode(
-            text,
-            key,
-            algorithms=[ALGORITHM],
-            options={"require": ["exp", "iat", "jti", "token_type", "user_id"]},
-        )
+        token = Token.model_validate(jwt.decode(text, key, algorithms=[ALGORITHM]))
     except jwt.ExpiredSignatureError:
         raise errors.InvalidToken("Token is expired") from None
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, ValidationError, UnicodeEncodeError):
         raise errors.InvalidToken from None
-    if claims["token_type"] not in (ACCESS, REFRESH) or not isinstance(claims["user_id"], str):
-        raise errors.InvalidToken
-    if token_type is not None and claims["token_type"] != token_type:
+    if times.now().timestamp() - token.iat >= lifetime(token.token_type).total_seconds():
+        raise errors.InvalidToken("Token is expired")
+    if token_type is not None and token.token_type != token_type:
         raise errors.InvalidToken("Token has wrong type")
-    return Token(
-        user_id=claims["user_id"],
-        jti=claims["jti"],
-        token_type=claims["token_type"],
-        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
-    )
+    return token
 
 
 class _Keys:

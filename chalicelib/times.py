@@ -32,6 +32,9 @@ def parse(text: str) -> datetime:
 
     Raises ValueError if the text is not a time, and OverflowError if it is out of range.
     """
+    # datetime takes it for the end of the text or for the letter T.
+    if "\0" in text:
+        raise ValueError("not a time: it has a null character")
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

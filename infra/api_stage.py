@@ -45,18 +45,33 @@ def configure(stage: str, api_id: str, settings: StageSettings) -> None:
         "/accessLogSettings/destinationArn": f"arn:{partition}:logs:{region}:{account}:{log_group}",
         "/accessLogSettings/format": stage_settings.ACCESS_LOG,
     }
-    for method in stage_settings.method_settings(settings):
+    methods = {
+        f"{method['ResourcePath']}/{method['HttpMethod']}": method
+        for method in stage_settings.method_settings(settings)
+    }
+    for path, method in methods.items():
         for name, patch in _PATCHES.items():
-            patches[f"{method['ResourcePath']}/{method['HttpMethod']}/{patch}"] = method[name]
+            patches[f"{path}/{patch}"] = method[name]
     operations: list[PatchOperationTypeDef] = [
         {"op": "replace", "path": path, "value": _text(value)} for path, value in patches.items()
     ]
+    # A method that is no longer in the table gets the settings of all others again.
+    for path in sorted(_configured_methods(client, stage, api_id) - methods.keys()):
+        operations.append({"op": "remove", "path": path})
     client.update_stage(restApiId=api_id, stageName=stage, patchOperations=operations)
     api = f"arn:{partition}:apigateway:{region}::/restapis/{api_id}"
     for arn in (api, f"{api}/stages/{stage}"):
         client.tag_resource(resourceArn=arn, tags=stage_settings.tags(stage))
     if settings.waf_limit:
         web_acl.associate(stage, f"{api}/stages/{stage}")
+
+
+def _configured_methods(client: "APIGatewayClient", stage: str, api_id: str) -> set[str]:
+    """Return the patch paths of the methods that have settings of their own on the stage."""
+    configured = client.get_stage(restApiId=api_id, stageName=stage).get("methodSettings", {})
+    split = [key.rpartition("/") for key in configured]
+    # In a patch path a slash of the method's path is "~1"; emulators do not keep it in the key.
+    return {"/" + path.replace("/", "~1") + "/" + method for path, _, method in split}
 
 
 def return_log_role(stage: str) -> None:

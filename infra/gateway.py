@@ -6,11 +6,18 @@ from typing import Any
 
 REQUEST_ID = "$context.requestId"
 
-#: Headers of every such response, with values in API Gateway's syntax.
-_HEADERS = {
-    "Access-Control-Allow-Origin": "'*'",
-    "Access-Control-Expose-Headers": "'Retry-After,X-Request-Id'",
-    "X-Request-Id": "context.requestId",
+#: The security headers of the service's own answers.
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+}
+#: Headers of every such response; it also gets `X-Request-Id`.
+_HEADERS = SECURITY_HEADERS | {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After,X-Request-Id",
 }
 
 
@@ -25,11 +32,10 @@ class GatewayResponse:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Return the headers as `responseParameters`."""
-        return {
-            f"gatewayresponse.header.{name}": value
-            for name, value in (_HEADERS | self.headers).items()
-        }
+        """Return the headers as `responseParameters`, where a constant stands in single quotes."""
+        values = {name: f"'{value}'" for name, value in (_HEADERS | self.headers).items()}
+        values["X-Request-Id"] = "context.requestId"
+        return {f"gatewayresponse.header.{name}": value for name, value in values.items()}
 
     @property
     def templates(self) -> dict[str, str]:
@@ -37,7 +43,7 @@ class GatewayResponse:
         return {"application/json": json.dumps(self.body, separators=(",", ":"))}
 
 
-_RETRY = {"Retry-After": "'1'"}
+_RETRY = {"Retry-After": "1"}
 _NOT_FOUND = GatewayResponse(404, {"detail": "Not found.", "code": "not_found"})
 # Its status stays 504: CloudWatch counts a status that is not API Gateway's own as a 4XXError,
 # and then no alarm on 5XXError sees that the API times out.
@@ -73,14 +79,12 @@ RESPONSES: dict[str, GatewayResponse] = {
 }
 
 
-def no_such_route(request_id: str) -> dict[str, Any]:
-    """Return the local response to an unknown path, the same as the deployed API's."""
-    headers = {
-        name: request_id if value == "context.requestId" else value.strip("'")
-        for name, value in (_HEADERS | _NOT_FOUND.headers).items()
-    }
+def answer(kind: str, request_id: str, status: int | None = None) -> dict[str, Any]:
+    """Return a response for a server on one machine, the same as the deployed API's."""
+    response = RESPONSES[kind]
+    headers = {"Content-Type": "application/json", "X-Request-Id": request_id}
     return {
-        "statusCode": _NOT_FOUND.status,
-        "headers": {"Content-Type": "application/json"} | headers,
-        "body": _NOT_FOUND.templates["application/json"],
+        "statusCode": status or response.status,
+        "headers": headers | _HEADERS | response.headers,
+        "body": response.templates["application/json"],
     }

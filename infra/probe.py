@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from infra.gateway import SECURITY_HEADERS
+
 #: How far ahead the probe schedules its task, and how long it waits for the task's start after
 #: that. EventBridge Scheduler only takes part if it is more than a minute.
 AHEAD, PATIENCE = timedelta(seconds=70), timedelta(seconds=60)
@@ -28,6 +30,8 @@ COLD, WARM = 5_000, 500
 #: API Gateway takes 10 MB (10,485,760 bytes) and Lambda 6 MB.
 TEN_MB, SIX_MB = 10 * 2**20, 6 * 2**20
 
+#: API Gateway's name for WWW-Authenticate: "Amazon API Gateway important notes for REST APIs",
+#: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
 REMAPPED = "x-amzn-remapped-www-authenticate"
 CHALLENGE = 'Bearer realm="api"'
 
@@ -116,6 +120,10 @@ def unknown_paths(url: str) -> Iterator[Line]:
         with _client(url, token) as client:
             answer = client.get("/api/no/such/path")
         yield _compared(f"unknown path {subject}", "404 not_found", _outcome(answer))
+    # The only constant with quotes: AWS does not document how API Gateway reads them.
+    name = "Content-Security-Policy"
+    came = answer.headers.get(name, "none")
+    yield _compared(f"{name} of an unknown path", SECURITY_HEADERS[name], came)
 
 
 def slashes(url: str) -> Iterator[Line]:

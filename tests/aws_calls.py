@@ -211,6 +211,11 @@ def running(function: str | None) -> Iterator[None]:
         _running.reset(token)
 
 
+def running_function() -> str | None:
+    """Return the function that runs; None for the test itself."""
+    return _running.get()
+
+
 _start = Thread.start
 
 

@@ -44,6 +44,13 @@ _NEEDED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::IAM::Role")
 
 
 @cache
+def client(session: boto3.Session, service: Any) -> Any:
+    """Return the client of a service that the session has already, if it has one."""
+    # Making a client takes longer than a call.
+    return session.client(service)
+
+
+@cache
 def _template() -> str:
     return json.dumps(read_template())
 
@@ -79,11 +86,11 @@ def connect_to_localstack() -> None:
 
 def empty_resources(session: boto3.Session) -> None:
     """Reset the stack to its first state."""
-    sqs, group = session.client("sqs"), ENVIRONMENT["SCHEDULE_GROUP"]
+    sqs, group = client(session, "sqs"), ENVIRONMENT["SCHEDULE_GROUP"]
     _empty_table(session)
     for suffix in ("", "-dead-letters", "-schedule-dead-letters"):
         sqs.purge_queue(QueueUrl=ENVIRONMENT["QUEUE_URL"] + suffix)
-    scheduler = session.client("scheduler")
+    scheduler = client(session, "scheduler")
     for page in scheduler.get_paginator("list_schedules").paginate(GroupName=group):
         for one in page["Schedules"]:
             scheduler.delete_schedule(GroupName=group, Name=one["Name"])
@@ -104,7 +111,7 @@ def _empty_table(session: boto3.Session) -> None:
 
 def restore_signing_keys(session: boto3.Session) -> None:
     """Reset the secret to its value at the beginning of each test."""
-    secrets, keys = session.client("secretsmanager"), json.dumps(SIGNING_KEYS)
+    secrets, keys = client(session, "secretsmanager"), json.dumps(SIGNING_KEYS)
     try:
         secrets.put_secret_value(SecretId=ENVIRONMENT["SIGNING_KEYS_ARN"], SecretString=keys)
     except secrets.exceptions.ResourceNotFoundException:

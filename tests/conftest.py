@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
 from tests import cloud, invariants
@@ -51,3 +52,19 @@ def aws(
 def _check_invariants(request: pytest.FixtureRequest) -> None:
     if not request.node.get_closest_marker("corrupts_data"):
         invariants.check()
+
+
+def _register_profiles() -> None:
+    """Let hypothesis search the same examples in each run, or with HYPOTHESIS_PROFILE=long others.
+
+    A long search takes hours. What it finds is kept in .hypothesis/ and tried first next time.
+    """
+    common = settings(deadline=None, suppress_health_check=[*HealthCheck], stateful_step_count=20)
+    settings.register_profile("short", common, derandomize=True, database=None)
+    settings.register_profile(
+        "long", common, max_examples=10_000, stateful_step_count=50, print_blob=True
+    )
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+
+_register_profiles()

@@ -16,10 +16,15 @@ FINISHED = ("success", "failure", "cancelled")
 
 def check() -> None:
     """Look at the whole table and all one-time schedules; fail with everything that is wrong."""
-    rows, schedules = _rows(), _schedules()
+    found = faults(_rows(), _schedules())
+    assert not found, "\n".join(found)
+
+
+def faults(rows: list[Row], schedules: list[str]) -> list[str]:
+    """Return everything that is wrong with what is stored."""
     users = [row for row in rows if row["sk"]["S"] == "user"]
     tasks = [row for row in rows if row["sk"]["S"].startswith("task#")]
-    faults = [
+    return [
         *_wrong_slots_and_counts(users, tasks),
         *_without_user(users, tasks),
         *_wrong_finished_keys(rows, tasks),
@@ -27,7 +32,6 @@ def check() -> None:
         *_wrong_ends(tasks),
         *_left_schedules(tasks, schedules),
     ]
-    assert not faults, "\n".join(faults)
 
 
 def _wrong_slots_and_counts(users: list[Row], tasks: list[Row]) -> Iterator[str]:

@@ -5,20 +5,41 @@ import unicodedata
 from typing import Annotated
 
 from chalice import Response
-from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from chalicelib import accounts, passwords
 from chalicelib.api.answers import answer
 from chalicelib.api.call import Call
-from chalicelib.api.fields import Reasons, Text, read
+from chalicelib.api.fields import SPACE, Reasons, Text, described, read
 from chalicelib.api.routing import route
 from chalicelib.errors import InvalidToken, Throttled, WrongCredentials
 
 # As in Django's UnicodeUsernameValidator; \w are the letters and digits of any alphabet.
 _USERNAME = re.compile(r"[\w.@+-]+")
+# For JSON Schema, which has no portable \w for that: right about ASCII. White space around it is
+# trimmed.
+_USERNAME_PATTERN = (
+    rf"^[{SPACE}]*[^\s\x00-*,/:-?\[-^`{{-\x9f]{{1,{accounts.USERNAME_LENGTH}}}[{SPACE}]*$"
+)
+_PASSWORD_PATTERN = (
+    rf"^[{SPACE}]*[^\x00{SPACE}]"
+    rf"[^\x00]{{{passwords.MIN_LENGTH - 2},{passwords.MAX_LENGTH - 2}}}[^\x00{SPACE}][{SPACE}]*$"
+)
 
 
 def _normalize(username: str) -> str:
+    # As Django's UsernameField: a long name is no valid one anyway, and normalizing takes a time
+    # that grows with the square of its length.
+    if len(username) > accounts.USERNAME_LENGTH:
+        return username
     return unicodedata.normalize("NFKC", username)
 
 
@@ -36,6 +57,23 @@ def _check_username(username: str) -> str:
     return username
 
 
+def _example(fields: dict[str, JsonValue]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
+Token = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}$"})
+]
+_TOKEN = (
+    "eyJhbGciOiJIUzI1NiIsImtpZCI6IjEifQ.eyJ1c2VyX2lkIjoiMSJ9."
+    "c2lnbmF0dXJlLXNpZ25hdHVyZS1zaWduYXR1cmU"
+)
+
+
+# OpenAPI's words for the token in the answer.
+_REFRESH = {"refresh": "$response.body#/refresh"}
+
+
 class Registration(BaseModel):
     """A new account."""
 
@@ -43,17 +81,26 @@ class Registration(BaseModel):
         Text,
         AfterValidator(_normalize),
         AfterValidator(_check_username),
-        Field(json_schema_extra={"minLength": 1, "maxLength": accounts.USERNAME_LENGTH}),
+        described(
+            pattern=_USERNAME_PATTERN,
+            description=(
+                f"1 to {accounts.USERNAME_LENGTH} letters and digits of any alphabet or @ . + - _, "
+                "compared after Unicode NFKC."
+            ),
+        ),
     ]
     password: Annotated[
         Text,
-        Field(
-            json_schema_extra={
-                "minLength": passwords.MIN_LENGTH,
-                "maxLength": passwords.MAX_LENGTH,
-            }
+        described(
+            pattern=_PASSWORD_PATTERN,
+            description=(
+                f"{passwords.MIN_LENGTH} to {passwords.MAX_LENGTH} characters, not the username. "
+                "A service may also refuse common ones."
+            ),
         ),
     ]
+
+    model_config = _example({"username": "ann", "password": "correct horse"})
 
     @field_validator("password")
     @classmethod
@@ -68,7 +115,7 @@ class Registration(BaseModel):
 class Account(BaseModel):
     """The account."""
 
-    id: str
+    id: Annotated[str, described(format="uuid")]
     username: str
 
 
@@ -78,12 +125,14 @@ class Credentials(BaseModel):
     username: Annotated[Text, AfterValidator(_normalize)]
     password: Text
 
+    model_config = _example({"username": "ann", "password": "correct horse"})
+
 
 class TokenPair(BaseModel):
     """The tokens."""
 
-    access: str
-    refresh: str
+    access: Token
+    refresh: Token
 
 
 class RefreshToken(BaseModel):
@@ -91,11 +140,15 @@ class RefreshToken(BaseModel):
 
     refresh: Text
 
+    model_config = _example({"refresh": _TOKEN})
+
 
 class AnyToken(BaseModel):
     """An access or a refresh token."""
 
     token: Text
+
+    model_config = _example({"token": _TOKEN})
 
 
 class Done(BaseModel):
@@ -109,6 +162,15 @@ class Done(BaseModel):
     body=Registration,
     answers={201: Account},
     errors=[Throttled],
+    links={
+        "sign_in": {
+            "operationId": "accounts_sign_in",
+            "requestBody": {
+                "username": "$request.body#/username",
+                "password": "$request.body#/password",
+            },
+        },
+    },
     is_public=True,
 )
 def register(call: Call) -> Response:
@@ -124,6 +186,14 @@ def register(call: Call) -> Response:
     body=Credentials,
     answers={200: TokenPair},
     errors=[WrongCredentials, Throttled],
+    links={
+        "refresh": {"operationId": "accounts_refresh", "requestBody": _REFRESH},
+        "verify": {
+            "operationId": "accounts_verify",
+            "requestBody": {"token": "$response.body#/access"},
+        },
+        "sign_out": {"operationId": "accounts_sign_out", "requestBody": _REFRESH},
+    },
     is_public=True,
 )
 def sign_in(call: Call) -> Response:

@@ -23,5 +23,5 @@ def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) 
 
 def answer_error(error: ServiceError, more: dict[str, Any] | None = None) -> Response:
     """Return the response to an error, with `more` in its body."""
-    status, headers = ANSWERS[type(error)]
-    return answer(error.body() | (more or {}), status, headers(error))
+    answered = ANSWERS[type(error)]
+    return answer(error.body() | (more or {}), answered.status, answered.headers(error))

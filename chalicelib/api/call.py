@@ -1,5 +1,6 @@
 """Reading a request: what it accepts, who sends it, what is in it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,9 @@ from chalicelib.errors import NON_FIELD, InvalidFields, InvalidToken
 
 #: The largest body that is read, in bytes.
 MAX_BODY = 64 * 1024
+
+# A name or an address, and a port, as Django reads them.
+_HOST = re.compile(r"([a-z0-9.-]{1,253}|\[[a-f0-9:.]{2,45}\])(:[0-9]{1,5})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,17 +50,14 @@ class Call:
 
 
 def make_call(request: Request, user_id: str, body: dict[str, Any]) -> Call:
-    host = request.headers.get("host", "localhost")
-    scheme = request.headers.get("x-forwarded-proto", "http")
-    # The path in the context includes API Gateway's stage.
-    path = request.context.get("path", request.path).rstrip("/")
+    """Return a request that passed the checks as a call. Raises InvalidHost."""
     query = request.to_original_event().get("multiValueQueryStringParameters") or {}
     return Call(
         now=times.now(),
         user_id=user_id,
         body=body,
         headers=_headers(request),
-        url=f"{scheme}://{host}{path}/",
+        url=_url(request),
         address=_address(request),
         origin=read_origin(request),
         query=[(key, value) for key, values in query.items() for value in values],
@@ -83,6 +84,17 @@ def read_request_id(request: Request) -> str:
 def read_origin(request: Request) -> str:
     """Return the id of a request and the trace that it is part of."""
     return logs.origin(read_request_id(request), str(request.headers.get("traceparent", "")))
+
+
+def _url(request: Request) -> str:
+    """Return a request's URL from its headers, which anybody but API Gateway may have written."""
+    host = request.headers.get("host", "localhost")
+    if not _HOST.fullmatch(host):
+        raise errors.InvalidHost
+    scheme = "https" if request.headers.get("x-forwarded-proto") == "https" else "http"
+    # The path in the context includes API Gateway's stage.
+    path = request.context.get("path", request.path).rstrip("/")
+    return f"{scheme}://{host}{path}/"
 
 
 def _address(request: Request) -> str:

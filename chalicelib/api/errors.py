@@ -1,9 +1,11 @@
 """HTTP's own errors, and the status and headers of every error."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib import errors
+from chalicelib.api.headers import RETRY_AFTER, Header
 from chalicelib.errors import ServiceError
 
 
@@ -11,6 +13,13 @@ class ParseError(ServiceError):
     """The body is not JSON."""
 
     code = "parse_error"
+
+
+class InvalidHost(ServiceError):
+    """The header Host is neither a name nor an address, so no link can be made of it."""
+
+    code = "invalid_host"
+    detail = "Invalid Host header."
 
 
 class InvalidIdempotencyKey(ServiceError):
@@ -56,10 +65,8 @@ class MethodNotAllowed(ServiceError):
 
     code = "method_not_allowed"
 
-    def __init__(self, method: str, allowed: str) -> None:
-        """`allowed` lists the path's methods as the header Allow does."""
+    def __init__(self, method: str) -> None:
         super().__init__(f'Method "{method}" not allowed.')
-        self.allowed = allowed
 
 
 class NotAcceptable(ServiceError):
@@ -99,43 +106,69 @@ class InternalError(ServiceError):
         return super().body() | {"request_id": self.request_id}
 
 
-def _no_headers(error: Any) -> dict[str, str]:
-    return {}
+@dataclass(frozen=True)
+class ErrorAnswer:
+    """How an error is answered."""
+
+    status: int
+    #: The header that goes with it, and what makes its value from the error.
+    header: Header | None = None
+    value: Callable[[Any], str] = str
+    #: What the body has besides `detail` and `code`, as JSON Schema has properties.
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def headers(self, error: ServiceError) -> dict[str, str]:
+        return {self.header.name: self.value(error)} if self.header else {}
 
 
-def _challenge(error: Any) -> dict[str, str]:
+def _challenge(error: Any) -> str:
     # RFC 9110, 11.6.1: a 401 names the scheme to authenticate with.
-    return {"WWW-Authenticate": 'Bearer realm="api"'}
+    return 'Bearer realm="api"'
 
 
-def _allow(error: Any) -> dict[str, str]:
-    return {"Allow": error.allowed}
+def _retry_after(error: Any) -> str:
+    return str(error.retry_after)
 
 
-def _retry_after(error: Any) -> dict[str, str]:
-    return {"Retry-After": str(error.retry_after)}
+# API Gateway renames it.
+_CHALLENGE = Header(
+    "WWW-Authenticate",
+    "The scheme to authenticate with; on AWS as `x-amzn-remapped-www-authenticate`.",
+    is_required=False,
+)
+_MESSAGES = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            name: {"type": "string"} for name in ("token_class", "token_type", "message")
+        },
+    },
+}
+_COUNT = {"type": "integer", "minimum": 0}
+_TASK = {"$ref": "#/components/schemas/Task"}
 
-
-#: The status of each error, and its headers.
-ANSWERS: dict[type[ServiceError], tuple[int, Callable[[Any], dict[str, str]]]] = {
-    errors.InvalidFields: (400, _no_headers),
-    ParseError: (400, _no_headers),
-    InvalidIdempotencyKey: (400, _no_headers),
-    NotAuthenticated: (401, _challenge),
-    BadAuthorizationHeader: (401, _challenge),
-    InvalidAccessToken: (401, _challenge),
-    errors.InvalidToken: (401, _challenge),
-    errors.UserNotFound: (401, _challenge),
-    errors.WrongCredentials: (401, _challenge),
-    errors.NotFound: (404, _no_headers),
-    MethodNotAllowed: (405, _allow),
-    NotAcceptable: (406, _no_headers),
-    errors.AlreadyFinished: (409, _no_headers),
-    RequestTooLarge: (413, _no_headers),
-    UnsupportedMediaType: (415, _no_headers),
-    errors.IdempotencyKeyReused: (422, _no_headers),
-    errors.ActiveTaskLimit: (429, _no_headers),
-    errors.Throttled: (429, _retry_after),
-    InternalError: (500, _no_headers),
-    errors.Unavailable: (503, _retry_after),
+#: The answer to each error.
+ANSWERS: dict[type[ServiceError], ErrorAnswer] = {
+    errors.InvalidFields: ErrorAnswer(400),
+    ParseError: ErrorAnswer(400),
+    InvalidHost: ErrorAnswer(400),
+    InvalidIdempotencyKey: ErrorAnswer(400),
+    NotAuthenticated: ErrorAnswer(401, _CHALLENGE, _challenge),
+    BadAuthorizationHeader: ErrorAnswer(401, _CHALLENGE, _challenge),
+    InvalidAccessToken: ErrorAnswer(401, _CHALLENGE, _challenge, {"messages": _MESSAGES}),
+    errors.InvalidToken: ErrorAnswer(401, _CHALLENGE, _challenge),
+    errors.UserNotFound: ErrorAnswer(401, _CHALLENGE, _challenge),
+    errors.WrongCredentials: ErrorAnswer(401, _CHALLENGE, _challenge),
+    errors.NotFound: ErrorAnswer(404),
+    MethodNotAllowed: ErrorAnswer(405),
+    NotAcceptable: ErrorAnswer(406),
+    errors.AlreadyFinished: ErrorAnswer(409, more={"task": _TASK}),
+    RequestTooLarge: ErrorAnswer(413),
+    UnsupportedMediaType: ErrorAnswer(415),
+    errors.IdempotencyKeyReused: ErrorAnswer(422),
+    errors.ActiveTaskLimit: ErrorAnswer(429, more={"limit": _COUNT, "active": _COUNT}),
+    errors.Throttled: ErrorAnswer(429, RETRY_AFTER, _retry_after),
+    InternalError: ErrorAnswer(500, more={"request_id": {"type": "string"}}),
+    errors.Unavailable: ErrorAnswer(503, RETRY_AFTER, _retry_after),
 }

@@ -48,8 +48,22 @@ def _check_text(value: str) -> str:
     return value
 
 
+def described(**schema: Any) -> Any:
+    """Add to the JSON Schema of a field what its validators check."""
+    return Field(json_schema_extra=schema)
+
+
+#: White space for a regular expression's [...]: what str.strip() removes. Outside of Python, `\s`
+#: is less than that.
+SPACE = r"\s\x1c-\x1f\x85"
+
 #: A string, trimmed and checked as DRF's CharField does.
-Text = Annotated[str, Field(strict=True), AfterValidator(_check_text)]
+Text = Annotated[
+    str,
+    Field(strict=True),
+    AfterValidator(_check_text),
+    described(pattern=rf"^[^\x00]*[^\x00{SPACE}][^\x00]*$"),
+]
 
 
 def explain(error: ValidationError) -> dict[str, Any]:

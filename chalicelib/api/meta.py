@@ -86,4 +86,4 @@ def show_health(call: Call) -> Response:
     is_public=True,
 )
 def show_openapi(call: Call) -> Response:
-    return answer(openapi.document(call.url.removesuffix("/api/openapi.json/")))
+    return answer(openapi.document(call.url.removesuffix("/api/openapi.json/"), call.now))

@@ -1,35 +1,42 @@
 """The OpenAPI 3.1 document, made from the routes and their models."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel, RootModel
 from pydantic.json_schema import models_json_schema
 
-from chalicelib.api import routing
+from chalicelib.api import middleware, routing
 from chalicelib.api.errors import ANSWERS
 from chalicelib.api.routing import Route
 from chalicelib.api.task_request import TaskRequest, describe_types
-from chalicelib.errors import ServiceError
+from chalicelib.errors import InvalidFields, ServiceError
 
-_REF = "#/components/schemas/{model}"
+_SCHEMA = "#/components/schemas/{model}"
+
+#: Errors that share a status.
+Group = tuple[type[ServiceError], ...]
 
 
 class Error(BaseModel):
-    """Any error but invalid fields."""
+    """What went wrong, in words and for programs."""
 
     detail: str
     code: str
 
 
-class Fields(RootModel[dict[str, Any]]):
-    """Reasons by field (`non_field_errors` for none), or an Error."""
+class Reasons(RootModel["dict[str, list[str] | Reasons]"]):
+    """The reasons for each invalid field, nested as the request is."""
 
 
-def document(server: str) -> dict[str, Any]:
-    """Return the document for clients that reach the service at this base URL."""
+def document(server: str, now: datetime) -> dict[str, Any]:
+    """Return the document for clients that reach the service at this base URL.
+
+    Its examples of times are ahead of `now`.
+    """
+    described = [route for methods in routing.routes.values() for route in methods.values()]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -39,13 +46,18 @@ def document(server: str) -> dict[str, Any]:
         },
         "servers": [{"url": server}],
         "paths": {
-            _path(path): {
-                method.lower(): _operation(path, route) for method, route in methods.items()
-            }
+            _path(path): {method.lower(): _operation(route) for method, route in methods.items()}
             for path, methods in routing.routes.items()
         },
         "components": {
-            "schemas": _schemas(),
+            "schemas": _schemas(described, now),
+            "responses": {
+                _name(group): _error_response(group)
+                for route in described
+                for group in _by_status(route.errors).values()
+            },
+            "headers": {header.name: header.describe() for header in middleware.HEADERS},
+            "parameters": {one["name"]: one for one in middleware.PARAMETERS},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },
@@ -58,57 +70,98 @@ def _path(path: str) -> str:
     return path if "." in path else path + "/"
 
 
-def _operation(path: str, route: Route) -> dict[str, Any]:
-    responses = {
-        str(status): _response(model, _doc(model) if model else HTTPStatus(status).phrase)
-        for status, model in route.answers.items()
-    }
+def _operation(route: Route) -> dict[str, Any]:
+    area = route.handler.__module__.rpartition(".")[2]
+    common = [_reference("parameters", one["name"]) for one in middleware.PARAMETERS]
     operation: dict[str, Any] = {
+        "operationId": f"{area}_{route.handler.__name__.strip('_')}",
+        "tags": [area],
         "summary": route.summary,
-        "responses": responses | _error_responses(route.errors),
+        "parameters": [*route.parameters, *common],
+        "responses": {
+            str(status): _success(route, status, model) for status, model in route.answers.items()
+        }
+        | {
+            str(status): _reference("responses", _name(group))
+            for status, group in sorted(_by_status(route.errors).items())
+        },
     }
-    in_path = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)\}", path)
-    ]
-    if parameters := [*in_path, *route.parameters]:
-        operation["parameters"] = parameters
     if route.body:
-        operation["requestBody"] = {"required": True, "content": _content(route.body)}
+        operation["requestBody"] = {"required": True, "content": _content(_schema(route.body))}
     if not route.is_public:
         operation["security"] = [{"bearer": []}]
     return operation
 
 
-def _error_responses(errors: Sequence[type[ServiceError]]) -> dict[str, Any]:
-    """Return one response per status; it names every error that has the status."""
-    descriptions: dict[int, list[str]] = {}
+def _success(route: Route, status: int, model: type[BaseModel] | None) -> dict[str, Any]:
+    own = {header.name: header.describe() for header in route.headers}
+    response: dict[str, Any] = {
+        "description": _doc(model) if model else HTTPStatus(status).phrase,
+        "headers": own | _common_headers(),
+    }
+    if model:
+        response["content"] = _content(_schema(model))
+    if route.links:
+        response["links"] = route.links
+    return response
+
+
+def _by_status(errors: Iterable[type[ServiceError]]) -> dict[int, Group]:
+    groups: dict[int, Group] = {}
     for error in errors:
-        descriptions.setdefault(ANSWERS[error][0], []).append(_doc(error))
+        status = ANSWERS[error].status
+        groups[status] = (*groups.get(status, ()), error)
+    return groups
+
+
+def _name(group: Group) -> str:
+    return "_".join(error.__name__ for error in group)
+
+
+def _error_response(group: Group) -> dict[str, Any]:
+    """Return the response to errors of one status; it names all of them."""
+    own = {header.name: header.describe() for error in group if (header := ANSWERS[error].header)}
     return {
-        str(status): _response(Fields if status == 400 else Error, "\n".join(texts))
-        for status, texts in sorted(descriptions.items())
+        "description": "\n".join(map(_doc, group)),
+        "headers": own | _common_headers(),
+        "content": _content(_error_schema(group)),
     }
 
 
-def _response(model: type[BaseModel] | None, description: str) -> dict[str, Any]:
-    response: dict[str, Any] = {"description": description}
-    return response | {"content": _content(model)} if model else response
+def _error_schema(group: Group) -> dict[str, Any]:
+    told = [error for error in group if error is not InvalidFields]
+    code = {"code": {"enum": sorted({error.code for error in told})}}
+    more = {name: schema for error in told for name, schema in ANSWERS[error].more.items()}
+    error = _schema(Error) | {"properties": code | more}
+    if not told:
+        return _schema(Reasons)
+    return error if InvalidFields not in group else {"anyOf": [_schema(Reasons), error]}
 
 
-def _content(model: type[BaseModel]) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}}}
+def _common_headers() -> dict[str, Any]:
+    return {header.name: _reference("headers", header.name) for header in middleware.HEADERS}
 
 
-def _schemas() -> dict[str, Any]:
-    described = [route for methods in routing.routes.values() for route in methods.values()]
+def _content(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return _reference("schemas", model.__name__)
+
+
+def _reference(kind: str, name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _schemas(described: Iterable[Route], now: datetime) -> dict[str, Any]:
     read = {route.body for route in described if route.body}
     written = {model for route in described for model in route.answers.values() if model}
     models = [(model, "validation") for model in (*read, TaskRequest)]
-    models += [(model, "serialization") for model in (*written, Error, Fields)]
-    _, definitions = models_json_schema(models, ref_template=_REF)  # type: ignore[arg-type]
+    models += [(model, "serialization") for model in (*written, Error, Reasons)]
+    _, definitions = models_json_schema(models, ref_template=_SCHEMA)  # type: ignore[arg-type]
     schemas: dict[str, Any] = dict(sorted(definitions["$defs"].items()))
-    describe_types(schemas, _REF)
+    describe_types(schemas, _SCHEMA, now)
     return schemas
 
 

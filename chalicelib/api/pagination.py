@@ -8,14 +8,33 @@ from chalicelib.api.routing import query
 from chalicelib.errors import NotFound
 from chalicelib.listing import Page, Position
 
-#: What a list takes as query parameters.
-PARAMETERS = [
-    query("page", {"type": "string"}, "A number from 1, or `last`."),
-    query("cursor", {"type": "string"}, "Taken from `next` and `previous`."),
-]
-
 # Far beyond the last page of any list, yet small enough to calculate with.
 _MAX_NUMBER = 10**9
+
+#: What a list takes as query parameters.
+PARAMETERS = [
+    query(
+        "page",
+        {
+            "oneOf": [
+                {"type": "integer", "minimum": 1, "exclusiveMaximum": _MAX_NUMBER},
+                {"const": "last"},
+            ],
+            "examples": [1, "last"],
+        },
+        "A number from 1, or `last`.",
+    ),
+    query(
+        "cursor",
+        # 17 bytes in base64url, of which the first is 0 or 1.
+        {
+            "type": "string",
+            "pattern": "^A[A-Za-f][A-Za-z0-9_-]{20}[AEIMQUYcgkosw048]$",
+            "examples": ["AAGcHZRGwHAAgAAAAAAAAAA"],
+        },
+        "Taken from `next` and `previous`.",
+    ),
+]
 
 
 def read_number(call: Call) -> int | None:

@@ -9,6 +9,7 @@ from chalice.app import Request
 from pydantic import BaseModel
 
 from chalicelib.api import call, errors
+from chalicelib.api.headers import Header
 from chalicelib.errors import InvalidFields, ServiceError, Unavailable
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -19,6 +20,7 @@ _H = TypeVar("_H", bound=Handler)
 #: answers the wrong ones, and not API Gateway.
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
+_ERRORS = (errors.InvalidHost, errors.NotAcceptable, errors.InternalError, Unavailable)
 _TOKEN_ERRORS = (errors.NotAuthenticated, errors.BadAuthorizationHeader, errors.InvalidAccessToken)
 _BODY_ERRORS = (
     InvalidFields,
@@ -39,8 +41,12 @@ class Route:
     #: The model of the answer for each status of success; None for an answer without a body.
     answers: Mapping[int, type[BaseModel] | None]
     errors: Sequence[type[ServiceError]]
-    #: Headers and query parameters, as OpenAPI has them.
+    #: Those of the path, query and headers, as OpenAPI has them.
     parameters: Sequence[dict[str, Any]]
+    #: The headers of its answers.
+    headers: Sequence[Header]
+    #: What a client can do next with its answers, as OpenAPI has it.
+    links: Mapping[str, Any]
     #: Whether it takes requests without an access token.
     is_public: bool
 
@@ -58,23 +64,33 @@ def route(
     body: type[BaseModel] | None = None,
     errors: Sequence[type[ServiceError]] = (),
     parameters: Sequence[dict[str, Any]] = (),
+    headers: Sequence[Header] = (),
+    links: Mapping[str, Any] | None = None,
     is_public: bool = False,
 ) -> Callable[[_H], _H]:
     """Serve a method of a path, written without a trailing slash, with the decorated function.
 
     The function gets the Call, and the path's parameters by name. `errors` are its own; those
-    of the token, of the body and of an outage are added here.
+    that every route has, of the token and of the body are added here.
 
     Raises ValueError if there is such a route already.
     """
-    implied = (Unavailable, *(_BODY_ERRORS if body else ()), *(() if is_public else _TOKEN_ERRORS))
+    implied = (*_ERRORS, *(_BODY_ERRORS if body else ()), *(() if is_public else _TOKEN_ERRORS))
 
     def register(handler: _H) -> _H:
         methods = routes.setdefault(path, {})
         if method in methods:
             raise ValueError(f"There already is a route {method} {path}.")
         methods[method] = Route(
-            handler, summary, body, answers, [*errors, *implied], parameters, is_public
+            handler,
+            summary,
+            body,
+            answers,
+            [*errors, *implied],
+            parameters,
+            headers,
+            links or {},
+            is_public,
         )
         return handler
 
@@ -118,16 +134,25 @@ def _respond(path: str, request: Request, parameters: dict[str, str]) -> Respons
     is_public = all(one.is_public for one in ([found] if found else methods.values()))
     user_id = "" if is_public else call.authenticate(request)
     if found is None:
-        raise errors.MethodNotAllowed(request.method, allowed_methods(path))
+        raise errors.MethodNotAllowed(request.method)
     body = call.read_body(request) if found.body else {}
     return found.handler(call.make_call(request, user_id, body), **parameters)
 
 
-def query(name: str, schema: dict[str, Any], description: str = "") -> dict[str, Any]:
-    """Describe a query parameter."""
-    return {"name": name, "in": "query", "schema": schema, "description": description}
+def in_path(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    """Describe a parameter of the path."""
+    return {"name": name, "in": "path", "required": True} | _described(schema, description)
 
 
-def header(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    """Describe a query parameter; an empty one counts as missing."""
+    return {"name": name, "in": "query", "allowEmptyValue": True} | _described(schema, description)
+
+
+def header(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
     """Describe a request header."""
-    return {"name": name, "in": "header", "schema": schema}
+    return {"name": name, "in": "header"} | _described(schema, description)
+
+
+def _described(schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"schema": schema, "description": description}

@@ -23,7 +23,12 @@ _EVENT_SCHEMA = {
     "type": "object",
     "properties": {
         "at": {"type": "string", "format": "date-time"},
-        "event": {"enum": list(events.NAMES)},
+        "event": {"type": "string", "enum": list(events.NAMES)},
+        "attempt": {"type": "integer", "minimum": 1},
+        "code": {"type": "string"},
+        "next_try_at": {"type": ["string", "null"], "format": "date-time"},
+        "until": {"type": "string", "format": "date-time"},
+        "status": {"type": "string", "enum": list(Status)},
     },
     "required": ["at", "event"],
 }
@@ -49,10 +54,10 @@ class Task(BaseModel):
     ]
     task_type: str
     input_data: Annotated[Json, WithJsonSchema({"type": "object"})]
-    status: Annotated[str, WithJsonSchema({"enum": list(Status)})]
+    status: Annotated[str, WithJsonSchema({"type": "string", "enum": list(Status)})]
     result: Annotated[Json | None, WithJsonSchema({})]
     error: Annotated[Json | None, WithJsonSchema(_ERROR_SCHEMA)]
-    attempts: int
+    attempts: Annotated[int, Field(ge=0)]
     scheduled_at: Time | None
     created_at: Time
     started_at: Time | None
@@ -72,7 +77,7 @@ class TaskDetail(Task):
     events: Annotated[
         list[dict[str, Any]],
         Field(validation_alias="history"),
-        WithJsonSchema({"type": "array", "items": _EVENT_SCHEMA}),
+        WithJsonSchema({"type": "array", "items": _EVENT_SCHEMA, "maxItems": events.MAX_EVENTS}),
     ]
 
 

@@ -1,7 +1,7 @@
 """A request to create a task, checked against its type, with its time."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -15,17 +15,17 @@ from pydantic import (
 
 from chalicelib import exact_json, task_types, times
 from chalicelib.task_types import TaskType
-from chalicelib.tasks import check_scheduled_at
+from chalicelib.tasks import MAX_AHEAD, check_scheduled_at
 
 _WRONG_FORMAT = (
     "Datetime has wrong format. Use one of these formats instead: "
     "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
 )
-_TIME_SCHEMA = {
-    "type": ["string", "null"],
-    "examples": ["2030-02-20 15:30:00", "2030-02-20T12:30:00Z"],
-    "description": "When to start; Moscow time unless it has an offset.",
-}
+_TIME_PATTERN = (
+    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    "([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?"
+    "(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?$"
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class TaskRequest(BaseModel):
     task_type: Annotated[TaskType, PlainValidator(_read_type), WithJsonSchema({"type": "string"})]
     input_data: dict[str, Any]
     scheduled_at: Annotated[
-        datetime | None, PlainValidator(_read_time), WithJsonSchema(_TIME_SCHEMA)
+        datetime | None, PlainValidator(_read_time), WithJsonSchema({"type": ["string", "null"]})
     ] = None
 
     @model_validator(mode="before")
@@ -97,18 +97,64 @@ class TaskRequest(BaseModel):
         return input_data
 
 
-def describe_types(schemas: dict[str, Any], ref_template: str) -> None:
-    """Add the input of every task type to OpenAPI's schemas, and let TaskRequest take it.
+def describe_types(schemas: dict[str, Any], ref_template: str, now: datetime) -> None:
+    """Add what every task type takes to OpenAPI's schemas, and let TaskRequest be one of them.
 
     It is done by hand since types may be registered after this model was built.
     """
-    types = {f"{task_type.name}_input": task_type for task_type in task_types.all_types()}
-    for name, task_type in types.items():
-        schema = task_type.schema(f"{ref_template.format(model=name)}/$defs/{{model}}")
-        for form in (schema, *schema.get("$defs", {}).values()):
-            if "properties" in form:
-                form["properties"]["scheduled_at"] = _TIME_SCHEMA | {"deprecated": True}
-        schemas[name] = schema | {"title": name, "description": task_type.description}
-    request = schemas["TaskRequest"]["properties"]
-    request["task_type"]["enum"] = [task_type.name for task_type in types.values()]
-    request["input_data"] = {"anyOf": [{"$ref": ref_template.format(model=name)} for name in types]}
+    time = {"$ref": ref_template.format(model="ScheduledAt")}
+    requests = {}
+    for task_type in task_types.all_types():
+        input_name, request_name = f"{task_type.name}_input", f"{task_type.name}_request"
+        input_ref, requests[task_type.name] = (
+            ref_template.format(model=name) for name in (input_name, request_name)
+        )
+        schema = task_type.schema(f"{input_ref}/$defs/{{model}}")
+        forms = _forms(schema)
+        for form in forms:
+            form.setdefault("properties", {})["scheduled_at"] = time | {"deprecated": True}
+        schemas[input_name] = schema | {"title": input_name}
+        schemas[request_name] = {
+            "title": request_name,
+            "description": task_type.description,
+            "type": "object",
+            "properties": {
+                "task_type": {"type": "string", "const": task_type.name},
+                "input_data": {"$ref": input_ref},
+                "scheduled_at": time,
+            },
+            "required": ["task_type", "input_data"],
+            "examples": [
+                {"task_type": task_type.name, "input_data": example}
+                for form in forms
+                for example in form.get("examples", ())
+            ],
+        }
+    schemas["ScheduledAt"] = _describe_time(now)
+    schemas["TaskRequest"] = {
+        "title": "TaskRequest",
+        "description": "A task to create.",
+        "oneOf": [{"$ref": ref} for ref in requests.values()],
+        "discriminator": {"propertyName": "task_type", "mapping": requests},
+    }
+
+
+def _forms(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects that a type's schema lets `input_data` be."""
+    definitions = schema.get("$defs", {})
+    alternatives = schema.get("anyOf") or schema.get("oneOf") or [schema]
+    return [definitions.get(one.get("$ref", "").rpartition("/")[2], one) for one in alternatives]
+
+
+def _describe_time(now: datetime) -> dict[str, Any]:
+    soon = (now + timedelta(days=30)).replace(hour=12, minute=30, second=0, microsecond=0)
+    in_moscow = soon.astimezone(times.ZONE).strftime("%Y-%m-%d %H:%M:%S")
+    return {
+        "type": ["string", "null"],
+        "pattern": _TIME_PATTERN,
+        "examples": [in_moscow, f"{soon:%Y-%m-%dT%H:%M:%SZ}", None],
+        "description": (
+            "When to start: in Moscow time unless it has an offset, not in the past, at most "
+            f"{MAX_AHEAD.days} days ahead. Missing or null: at once."
+        ),
+    }

@@ -3,12 +3,13 @@
 import hashlib
 import math
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from urllib.request import parse_http_list
 
 from chalice import Response
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from chalicelib import exact_json, listing, models, tasks
 from chalicelib.api import pagination
@@ -16,7 +17,8 @@ from chalicelib.api.answers import answer, answer_error
 from chalicelib.api.call import Call
 from chalicelib.api.errors import InvalidIdempotencyKey
 from chalicelib.api.fields import read
-from chalicelib.api.routing import header, query, route
+from chalicelib.api.headers import RETRY_AFTER, Header
+from chalicelib.api.routing import header, in_path, query, route
 from chalicelib.api.task_answer import Task, TaskDetail, serialize
 from chalicelib.api.task_request import TaskRequest
 from chalicelib.errors import (
@@ -39,10 +41,42 @@ Link = Annotated[str | None, WithJsonSchema({"type": ["string", "null"], "format
 class TaskPage(BaseModel):
     """A page of tasks."""
 
-    count: int
+    count: Annotated[int, Field(ge=0)]
     next: Link
     previous: Link
-    results: list[Task]
+    results: Annotated[list[Task], Field(max_length=listing.PAGE_SIZE)]
+
+
+_LOCATION = Header("Location", "Where the task is.", {"type": "string", "format": "uri"})
+_REPLAYED = Header(
+    "Idempotent-Replayed",
+    "The Idempotency-Key came before: this is the first answer again.",
+    {"type": "string", "const": "true"},
+    is_required=False,
+)
+_APPLIED = Header(
+    "Preference-Applied",
+    "The request preferred to wait, and the task has finished.",
+    {"type": "string", "const": "wait"},
+    is_required=False,
+)
+_ETAG = Header("ETag", "For If-None-Match.", {"type": "string", "pattern": '^"[0-9a-f]{32}"$'})
+_POLL = replace(
+    RETRY_AFTER,
+    description="After how many seconds the task may look different, until it has finished.",
+    is_required=False,
+)
+
+_TASK_ID = in_path(
+    "task_id",
+    {
+        "type": "string",
+        "format": "uuid",
+        "examples": ["019c1d94-8a80-7000-8000-000000000000"],
+    },
+    "The id of the task.",
+)
+_THE_TASK = {"task_id": "$response.body#/id"}
 
 
 @route(
@@ -53,9 +87,27 @@ class TaskPage(BaseModel):
     answers={201: Task},
     errors=[InvalidIdempotencyKey, UserNotFound, IdempotencyKeyReused, ActiveTaskLimit],
     parameters=[
-        header("Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 255}),
-        header("Prefer", {"type": "string", "examples": ["wait"]}),
+        header(
+            "Idempotency-Key",
+            {
+                "type": "string",
+                "pattern": f"^{_VISIBLE_ASCII.pattern}$",
+                "examples": ["b8e0ac32-5d26-4b0c-9d4b-0e8e3a7d2f11"],
+            },
+            "The same key and body give the first answer again, for 24 hours.",
+        ),
+        header(
+            "Prefer",
+            {"type": "string", "examples": ["wait"]},
+            "`wait`: answer with the finished task, if its type is inline (RFC 7240).",
+        ),
     ],
+    headers=[_LOCATION, _REPLAYED, _APPLIED],
+    links={
+        "show": {"operationId": "tasks_show", "parameters": _THE_TASK},
+        "cancel": {"operationId": "tasks_cancel", "parameters": _THE_TASK},
+        "list": {"operationId": "tasks_list"},
+    },
 )
 def create(call: Call) -> Response:
     key, wait = _idempotency_key(call), _prefers_to_wait(call)
@@ -87,7 +139,10 @@ def create(call: Call) -> Response:
     summary="List tasks, newest first",
     answers={200: TaskPage},
     errors=[InvalidFields, UserNotFound, NotFound],
-    parameters=[query("status", {"enum": list(Status)}), *pagination.PARAMETERS],
+    parameters=[
+        query("status", {"type": "string", "enum": list(Status)}, "Only tasks of this status."),
+        *pagination.PARAMETERS,
+    ],
 )
 def list_(call: Call) -> Response:
     status = call.parameter("status")
@@ -110,7 +165,15 @@ def list_(call: Call) -> Response:
     summary="Show a task",
     answers={200: TaskDetail, 304: None},
     errors=[NotFound],
-    parameters=[header("If-None-Match", {"type": "string"})],
+    parameters=[
+        _TASK_ID,
+        header(
+            "If-None-Match",
+            {"type": "string", "examples": ['"5d41402abc4b2a76b9719d911017c592"']},
+            "The ETag of an earlier answer: 304 if it is still the same.",
+        ),
+    ],
+    headers=[_ETAG, _POLL],
 )
 def show(call: Call, task_id: str) -> Response:
     task = tasks.show(call.user_id, task_id)
@@ -130,6 +193,7 @@ def show(call: Call, task_id: str) -> Response:
     summary="Cancel a task",
     answers={200: Task},
     errors=[NotFound, AlreadyFinished],
+    parameters=[_TASK_ID],
 )
 def cancel(call: Call, task_id: str) -> Response:
     try:

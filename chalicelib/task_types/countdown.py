@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from chalicelib.task_types import Run, Snooze, TaskInput, task_type
 
@@ -24,6 +24,8 @@ def _whole(value: object) -> object:
 
 class Input(TaskInput):
     """How long to wait."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seconds": 5}]})
 
     seconds: Annotated[int, Field(strict=True, ge=0, le=LONGEST), BeforeValidator(_whole)]
 

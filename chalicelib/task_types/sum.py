@@ -3,7 +3,7 @@
 from decimal import Context, Decimal, Inexact
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chalicelib.task_types import Run, TaskInput, task_type
@@ -13,6 +13,7 @@ MAX_DIGITS = 4000
 #: The most numbers in one task.
 MAX_VALUES = 1000
 
+_TOO_LONG = 10**MAX_DIGITS
 # A sum has at most MAX_DIGITS on each side of the point, plus the digits of MAX_VALUES.
 _EXACT = Context(prec=2 * MAX_DIGITS + len(str(MAX_VALUES)), traps=[Inexact])
 
@@ -21,10 +22,10 @@ def _number(value: object) -> int | Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise PydanticCustomError("number", "A valid number is required.")
     if isinstance(value, int):
-        too_long = abs(value) >= 10**MAX_DIGITS
+        too_long = abs(value) >= _TOO_LONG
     else:
-        exponent, digits = int(value.as_tuple().exponent), len(value.as_tuple().digits)
-        too_long = max(digits + exponent, 0) + max(-exponent, 0) > MAX_DIGITS
+        _, digits, exponent = value.as_tuple()
+        too_long = max(len(digits) + int(exponent), 0) + max(-int(exponent), 0) > MAX_DIGITS
     if too_long:
         raise PydanticCustomError(
             "digits", f"Ensure that there are no more than {MAX_DIGITS} digits in total."
@@ -35,18 +36,24 @@ def _number(value: object) -> int | Decimal:
 Number = Annotated[
     int | Decimal,
     PlainValidator(_number),
-    WithJsonSchema({"type": "number"}),
+    WithJsonSchema(
+        {"type": "number", "description": f"Up to {MAX_DIGITS:,} digits, written out in full."}
+    ),
 ]
 
 
 class Values(TaskInput):
     """The numbers to add."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"values": [1, 2, 3, 10]}]})
+
     values: list[Number] = Field(min_length=1, max_length=MAX_VALUES)
 
 
 class Pair(TaskInput):
     """Two numbers, the form that older clients send."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"a": 1, "b": 2}]})
 
     a: Number
     b: Number

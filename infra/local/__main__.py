@@ -3,20 +3,25 @@
 import argparse
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
-from threading import Event
 
 from infra import stack
-from infra.local import emulated, loops, server
+from infra.local import bell, emulated, processes
 from infra.local.cloud import cloud
+from infra.local.processes import Process
 
 STAGE = "local"
+#: Processes that serve the API, and that run tasks: a task that takes long holds up one of them.
+APIS, WORKERS = 2, 2
 
 
 def main() -> None:
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Both, since SIGINT may be ignored from the start, as in a shell's background.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with cloud(arguments.cloud, arguments.data) as endpoint:
             _serve(endpoint, arguments.port)
@@ -34,29 +39,25 @@ def _serve(endpoint: str, port: int) -> None:
         "REGISTRATIONS_PER_HOUR": os.environ.get("REGISTRATIONS_PER_HOUR") or "0",
         # Nobody collects metrics here, and each sweep would print some.
         "POWERTOOLS_METRICS_DISABLED": "true",
+        # glibc would keep the 19 MiB that hashing a password takes, once for each thread.
+        "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024),
     }
-    stack.deploy(STAGE, template=emulated.template())
-    environment = stack.environment(STAGE)
-    os.environ |= environment
-    # Not earlier: the app reads its settings when it is imported.
-    from app import app
-
-    stop = Event()
     try:
-        web = server.create_server(app, "127.0.0.1", port)
+        listener = socket.create_server(("127.0.0.1", port), backlog=1024)
     except OSError as error:
         raise SystemExit(f"Cannot use port {port} ({error}); try: make run PORT=8001") from None
-    threads = loops.start(app, environment, stop)
+    stack.deploy(STAGE, template=emulated.template())
+    os.environ |= stack.environment(STAGE)
+    ears, rope = bell.make()
     print(f"AWS:     {endpoint}", f"Service: http://localhost:{port}/api/", sep="\n", flush=True)
     print("Press Ctrl-C to stop.", flush=True)
-    try:
-        web.run()
-    finally:
-        print("Stopping ...", flush=True)
-        stop.set()
-        web.close()
-        for thread in threads:
-            thread.join()
+    processes.keep_running(
+        [
+            *(Process("api", [listener.fileno(), rope]) for _ in range(APIS)),
+            *(Process("worker", [ears]) for _ in range(WORKERS)),
+            Process("timers"),
+        ]
+    )
 
 
 def _arguments() -> argparse.Namespace:

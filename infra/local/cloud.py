@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,8 +12,12 @@ from pathlib import Path
 
 from localstack_client import config as localstack
 
+from infra.local import processes
+
 #: How long the embedded AWS may take to start or to stop, in seconds.
 PATIENCE = 30
+#: Its log, in the data folder.
+LOG = "ministack.log"
 
 
 @contextmanager
@@ -44,42 +46,42 @@ def free_port() -> int:
 def _embedded(data: Path) -> Iterator[str]:
     """Run MiniStack; the data folder keeps its contents across restarts."""
     data.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    with (data / "ministack.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"],
-            env=os.environ
-            | {
-                "GATEWAY_PORT": str(port),
-                "BIND_HOST": "127.0.0.1",
-                "PERSIST_STATE": "1",
-                "STATE_DIR": str(data.resolve() / "state"),
-                "LOG_LEVEL": "WARNING",
-                # Listeners that this service does not use.
-                "IOT_MTLS_ENABLED": "0",
-                "SFTP_ENABLED": "0",
-            },
-            stdout=log,
-            stderr=log,
-            # Ctrl-C is for us: the cloud stops last, when nothing uses it anymore.
-            start_new_session=True,
+    # Its contents are secrets, too.
+    data.chmod(0o700)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        process = _start(listener.fileno(), port, data)
+    try:
+        endpoint = f"http://127.0.0.1:{port}"
+        _wait_until_up(process, endpoint, data / LOG)
+        yield endpoint
+    finally:
+        # It stops last, when nothing uses it anymore.
+        processes.stop([process], PATIENCE)
+        # Its Lambda workers outlive it, in its process group.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _start(listener: int, port: int, data: Path) -> processes.Popen:
+    settings = {
+        "GATEWAY_PORT": str(port),
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(data.resolve() / "state"),
+        "LOG_LEVEL": "WARNING",
+        # Listeners that this service does not use.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+    (data / LOG).touch(0o600)
+    (data / LOG).chmod(0o600)
+    with (data / LOG).open("ab") as log:
+        return processes.start(
+            "aws", listener, env=os.environ | settings, stdout=log, stderr=log, umask=0o077
         )
-        try:
-            endpoint = f"http://127.0.0.1:{port}"
-            _wait_until_up(process, endpoint, data / "ministack.log")
-            yield endpoint
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            # Its Lambda workers outlive it, in its process group.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
 
 
-def _wait_until_up(process: "subprocess.Popen[bytes]", endpoint: str, log: Path) -> None:
+def _wait_until_up(process: processes.Popen, endpoint: str, log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:

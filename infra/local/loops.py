@@ -11,67 +11,80 @@ import boto3
 from chalice import Chalice
 from chalice.local import LambdaContext
 
+from chalicelib.config import settings
+from infra.local import bell
+
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
 
 log = logging.getLogger(__name__)
 
-#: How many batches the worker handles in parallel.
-WORKERS = 4
 #: Seconds between two sweeps, as in the app's schedule.
 SWEEP_EVERY = 60
 #: Seconds between two checks of the schedules.
 FIRE_EVERY = 1
-#: How long a receive waits for messages, in seconds. Ctrl-C may take as long.
-POLL = 1
+#: Seconds between two polls of a queue if no bell rings. A long poll would be deaf to the bell.
+POLL = 0.2
+#: Messages of one batch, as in the app's event source.
+BATCH = 10
 #: The time limit of a Lambda, in ms.
 TIMEOUT_MS = 60_000
 
 
-def start(app: Chalice, environment: dict[str, str], stop: Event) -> list[Thread]:
-    """Start all loops; they end soon after `stop` is set."""
+def work(app: Chalice, ears: int, stop: Event) -> None:
+    """Feed the worker and the handler of dead letters, in this thread, until `stop` is set.
+
+    It must be the main thread: no other can be interrupted by a time limit.
+    """
     sqs: SQSClient = boto3.client("sqs")
-    scheduler: EventBridgeSchedulerClient = boto3.client("scheduler")
-    dead_letters = sqs.get_queue_url(QueueName=environment["DEAD_LETTER_QUEUE_NAME"])["QueueUrl"]
-    schedules = OneTimeSchedules(scheduler, sqs, environment["SCHEDULE_GROUP"])
     functions = app.handler_map
 
-    def work() -> None:
-        feed(sqs, environment["QUEUE_URL"], functions["worker"])
+    def once() -> None:
+        is_idle = not bell.wait(ears, POLL)
+        while feed(sqs, settings().queue_url, functions["worker"]) == BATCH and not stop.is_set():
+            pass
+        if is_idle:
+            feed(sqs, settings().dead_letter_queue_url, functions["dead_letters"])
 
-    def handle_dead_letters() -> None:
-        feed(sqs, dead_letters, functions["dead_letters"])
+    _forever(once, stop)
+
+
+def keep_time(app: Chalice, stop: Event) -> None:
+    """Tick the sweeper and fire the one-time schedules until `stop` is set."""
+    schedules = OneTimeSchedules(
+        boto3.client("scheduler"), boto3.client("sqs"), settings().schedule_group
+    )
 
     def sweep() -> None:
         if not stop.wait(SWEEP_EVERY):
-            tick(functions["sweeper"])
+            tick(app.handler_map["sweeper"])
 
     def fire() -> None:
         if not stop.wait(FIRE_EVERY):
             schedules.fire_due(datetime.now(UTC))
 
-    loops = [*[work] * WORKERS, handle_dead_letters, sweep, fire]
-    threads = [Thread(target=_forever, args=(loop, stop), daemon=True) for loop in loops]
+    threads = [Thread(target=_forever, args=(loop, stop)) for loop in (sweep, fire)]
     for thread in threads:
         thread.start()
-    return threads
+    for thread in threads:
+        thread.join()
 
 
-def feed(sqs: "SQSClient", queue_url: str, function: Callable[[Any, Any], Any]) -> None:
+def feed(sqs: "SQSClient", queue_url: str, function: Callable[[Any, Any], Any]) -> int:
     """Receive a batch and pass it to a function, as Lambda's event source mapping does.
 
     Messages that the function reports as failed stay in the queue; if the function raises, all
-    of them do. The others are deleted.
+    of them do. The others are deleted. Returns how many there were.
     """
     messages = sqs.receive_message(
         QueueUrl=queue_url,
-        MaxNumberOfMessages=10,
-        WaitTimeSeconds=POLL,
+        MaxNumberOfMessages=BATCH,
+        WaitTimeSeconds=0,
         MessageSystemAttributeNames=["All"],
     ).get("Messages", [])
     if not messages:
-        return
+        return 0
     records = [
         {
             "messageId": message["MessageId"],
@@ -89,7 +102,7 @@ def feed(sqs: "SQSClient", queue_url: str, function: Callable[[Any, Any], Any]) 
         answer = function({"Records": records}, LambdaContext("worker", 512, TIMEOUT_MS)) or {}
     except Exception as error:
         log.error("batch_failed queue=%s error=%r", queue_url.rsplit("/", 1)[1], error)
-        return
+        return len(messages)
     failed = {failure["itemIdentifier"] for failure in answer.get("batchItemFailures", [])}
     done = [message for message in messages if message["MessageId"] not in failed]
     if done:
@@ -100,6 +113,7 @@ def feed(sqs: "SQSClient", queue_url: str, function: Callable[[Any, Any], Any]) 
                 for number, message in enumerate(done)
             ],
         )
+    return len(messages)
 
 
 def tick(function: Callable[[Any, Any], Any]) -> None:

@@ -1,13 +1,16 @@
 """API Gateway for one machine: passes HTTP requests to the app as Lambda proxy events."""
 
+import asyncio
 import base64
-from collections.abc import Callable, Iterable
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-import waitress
+import uvicorn
 from chalice import Chalice
 from chalice.local import (
     CustomLocalChalice,
@@ -16,72 +19,117 @@ from chalice.local import (
     LocalChalice,
     RouteMatcher,
 )
-from waitress.server import BaseWSGIServer, MultiSocketServer
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from infra.gateway import no_such_route
+from infra import gateway
 
-#: How many requests are served in parallel.
-THREADS = 32
+#: How many requests one process serves in parallel. More would only compete for its core.
+THREADS = 4
 #: API Gateway's limits: the size of a body in bytes, the time for a response in ms.
 MAX_BODY = 10 * 1024 * 1024
 TIMEOUT_MS = 29_000
+#: How long an idle connection is kept, and how long the last requests may take, in seconds.
+KEEP_ALIVE, LAST_REQUESTS = 75, 5
 
-Environ = dict[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
-def create_server(app: Chalice, host: str, port: int) -> MultiSocketServer | BaseWSGIServer:
-    """Return a server for the app that already listens; `run` serves until it is closed."""
-    return waitress.create_server(
-        _application(app),
-        host=host,
-        port=port,
-        threads=THREADS,
-        max_request_body_size=MAX_BODY,
-        connection_limit=1000,
-        clear_untrusted_proxy_headers=False,
-        ident=None,
+def serve(app: Chalice, listener: socket.socket) -> None:
+    """Serve an app on a socket until SIGTERM."""
+    config = uvicorn.Config(
+        application(app),
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=LAST_REQUESTS,
     )
+    uvicorn.Server(config).run(sockets=[listener])
 
 
-def _application(app: Chalice) -> Callable[[Environ, StartResponse], Iterable[bytes]]:
+def application(app: Chalice) -> Callable[[Message, Receive, Send], Awaitable[None]]:
+    """Return an ASGI application for an app."""
     # As `chalice local` does, so that each thread has its own request.
     CustomLocalChalice.__bases__ = (LocalChalice, app.__class__)
     app.__class__ = CustomLocalChalice
     events = LambdaEventConverter(RouteMatcher(list(app.routes)), app.api.binary_types)
+    threads = ThreadPoolExecutor(THREADS)
 
-    def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        path = quote(environ["PATH_INFO"].encode("latin-1"), safe="/:@!$&'()*+,;=~")
-        if environ["QUERY_STRING"]:
-            path += "?" + environ["QUERY_STRING"]
+    def invoke(scope: Message, body: bytes) -> dict[str, Any]:
         try:
-            event = events.create_lambda_event(
-                method=environ["REQUEST_METHOD"], path=path, headers=_headers(environ), body=b""
-            )
+            event = _event(events, scope, body)
         except ValueError:
-            response = no_such_route(str(uuid4()))
+            return _refusal("MISSING_AUTHENTICATION_TOKEN")
+        response: dict[str, Any] = app(event, LambdaContext("api", 512, TIMEOUT_MS))
+        return response
+
+    async def answer(scope: Message, receive: Receive, send: Send) -> None:
+        body = await _read(receive)
+        if len(body) > MAX_BODY:
+            response = _refusal("REQUEST_TOO_LARGE")
         else:
-            body = environ["wsgi.input"].read()
-            event["body"] = base64.b64encode(body).decode()
-            event["isBase64Encoded"] = True
-            event["requestContext"]["requestId"] = str(uuid4())
-            event["requestContext"]["identity"]["sourceIp"] = environ["REMOTE_ADDR"]
-            response = app(event, LambdaContext("api", 512, TIMEOUT_MS))
-        status = HTTPStatus(response["statusCode"])
-        headers = [(name, str(value)) for name, value in response["headers"].items()]
-        start_response(f"{status.value} {status.phrase}", headers)
-        return [response["body"].encode()]
+            loop = asyncio.get_running_loop()
+            response = await loop.run_in_executor(threads, invoke, scope, body)
+        content = response["body"].encode()
+        headers = {**response["headers"], "Content-Length": len(content)}
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response["statusCode"],
+                "headers": [(name.encode(), str(text).encode()) for name, text in headers.items()],
+            }
+        )
+        await send({"type": "http.response.body", "body": content})
 
-    return application
+    return answer
 
 
-def _headers(environ: Environ) -> dict[str, str]:
-    headers = {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    }
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if environ.get(name):
-            headers[name.replace("_", "-").lower()] = environ[name]
-    return headers
+async def _read(receive: Receive) -> bytes:
+    """Return the body of a request; of one that is too large, only the beginning."""
+    body, is_whole = bytearray(), False
+    while not is_whole and len(body) <= MAX_BODY:
+        message = await receive()
+        body += message.get("body", b"")
+        is_whole = not message.get("more_body", False)
+    return bytes(body)
+
+
+def _event(events: LambdaEventConverter, scope: Message, body: bytes) -> dict[str, Any]:
+    """Return the event of a request. Raises ValueError if there is no such route."""
+    # A ";" belongs to its segment, as for API Gateway. Chalice would cut it off, unless quoted.
+    path = quote(scope["path"], safe="/:@!$&'()*+,=~")
+    if scope["query_string"]:
+        path += "?" + scope["query_string"].decode("latin-1")
+    event: dict[str, Any] = events.create_lambda_event(
+        method=scope["method"],
+        path=path,
+        headers={name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]},
+        body=b"",
+    )
+    event["body"] = base64.b64encode(body).decode()
+    event["isBase64Encoded"] = True
+    event["requestContext"]["requestId"] = str(uuid4())
+    event["requestContext"]["identity"]["sourceIp"] = scope["client"][0]
+    return event
+
+
+def _refusal(kind: str, status: HTTPStatus | None = None) -> dict[str, Any]:
+    return gateway.answer(kind, str(uuid4()), status)
+
+
+class _Protocol(HttpToolsProtocol):
+    """Answers what is not HTTP in the shape of every error."""
+
+    def send_400_response(self, msg: str) -> None:
+        response = _refusal("DEFAULT_4XX", HTTPStatus.BAD_REQUEST)
+        content = response["body"].encode()
+        headers = {**response["headers"], "Content-Length": len(content), "Connection": "close"}
+        head = "".join(f"{name}: {text}\r\n" for name, text in headers.items())
+        self.transport.write(f"HTTP/1.1 400 Bad Request\r\n{head}\r\n".encode() + content)
+        self.transport.close()

@@ -1,39 +1,12 @@
 """What CloudFormation makes of the package: SAM's own translator, run here."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.translator.transform import transform  # type: ignore[import-untyped]
 
 from infra import sam_template
-from tests.deploy.conftest import STAGE
-
-Transform = Any
-
-
-class _Policies:
-    """The managed policies that the translator looks up in IAM."""
-
-    def load(self) -> dict[str, str]:
-        return {"AWSCodeDeployRoleForLambda": "arn:aws:iam::aws:policy/CodeDeploy"}
-
-
-@pytest.fixture
-def transformed(built: Path, monkeypatch: pytest.MonkeyPatch) -> Transform:
-    """`transformed(Canary="false")`: the resources of the package's stack."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-
-    def transformed(memory: int = 512, **parameters: str) -> Any:
-        template = json.loads((built / "sam.json").read_text())
-        template["Resources"]["Worker"]["Properties"]["MemorySize"] = memory
-        for resource in template["Resources"].values():
-            if resource["Type"] == "AWS::Serverless::Function":
-                resource["Properties"]["CodeUri"] = "s3://bucket/code"
-        return transform(template, parameters, _Policies())["Resources"]
-
-    return transformed
+from tests.deploy.conftest import STAGE, Transform
 
 
 def of_type(resources: Any, kind: str) -> dict[str, Any]:

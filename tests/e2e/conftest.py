@@ -18,6 +18,8 @@ from tests import cloud
 
 #: How long a test waits before it gives up, in seconds.
 PATIENCE = 30
+#: The AWS of the service, as `make run` names it.
+CLOUD = "localstack" if cloud.IN_LOCALSTACK else "embedded"
 
 
 class Service:
@@ -67,23 +69,24 @@ class _AtHome(httpx.HTTPTransport):
 class LocalService(Service):
     """The service of `make run`."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, aws: str = CLOUD) -> None:
         self._data = data
+        self._aws = aws
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         super().__init__(f"http://localhost:{self._port}")
 
-    def start(self) -> None:
+    def start(self, patience: float = PATIENCE) -> None:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "infra.local"),
-                *("--cloud", "localstack" if cloud.IN_LOCALSTACK else "embedded"),
+                *("--cloud", self._aws),
                 *("--port", str(self._port)),
                 *("--data", str(self._data)),
             ],
             env=clean_environment(),
         )
-        wait_for(self._answers)
+        wait_for(self._answers, patience)
 
     def stop(self) -> int:
         """Press Ctrl-C and return the exit code."""
@@ -91,6 +94,21 @@ class LocalService(Service):
         self.close()
         self._process.send_signal(signal.SIGINT)
         return self._process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        """Kill what `make run` started, without a chance to end its processes."""
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+
+    def processes(self, role: str = "") -> set[int]:
+        """Return the ids of the processes with a role; of all without one."""
+        assert self._process
+        return {
+            process
+            for process, parent, command in running()
+            if parent == self._process.pid and f"infra.local.child {role}" in command
+        }
 
     def _answers(self) -> bool:
         assert self._process
@@ -105,6 +123,19 @@ def clean_environment() -> dict[str, str]:
     """Return the environment without the settings of other tests."""
     kept = {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LOCALSTACK_HOST"}
     return {name: value for name, value in os.environ.items() if name in kept}
+
+
+def running() -> list[tuple[int, int, str]]:
+    """Return each process of this machine that has not ended: its id, its parent's, its command."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "stat=,pid=,ppid=,args="], capture_output=True, text=True, check=True
+    )
+    lines = [line.split(maxsplit=3) for line in listed.stdout.splitlines()]
+    return [
+        (int(process), int(parent), command)
+        for state, process, parent, command in lines
+        if not state.startswith("Z")
+    ]
 
 
 def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:

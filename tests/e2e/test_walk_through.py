@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
+from infra.gateway import SECURITY_HEADERS
 from tests.e2e.conftest import LocalService, Service, wait_for
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -120,6 +121,7 @@ def test_unknown_paths_answer_in_the_shape_of_every_error(service: Service) -> N
     assert answer.status_code == 404
     assert answer.json() == {"detail": "Not found.", "code": "not_found"}
     assert answer.headers["X-Request-Id"]
+    assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
 
 
 def test_data_survives_a_restart(tmp_path_factory: Any) -> None:

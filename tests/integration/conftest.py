@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import cycle
 from typing import Any
-from uuid import uuid4
 
 import boto3
 import pytest
@@ -16,7 +16,7 @@ from chalicelib.lifecycle import TRANSITIONS
 from tests import aws_calls, cloud, policy
 from tests.aws_calls import Calls, running
 from tests.drivers import NOON, Api, Clock, Lambdas
-from tests.integration.tools import Define, Finish, doing
+from tests.integration.tools import Define, Finish, doing, new_user
 from tests.status_changes import StatusChange, StatusChanges
 
 
@@ -85,23 +85,8 @@ def api(client: Client) -> Api:
 
 @pytest.fixture
 def sign_up(client: Client) -> Callable[[str], Api]:
-    """`sign_up("ann")`: an HTTP client that speaks for a user of her own.
-
-    The service's own code stores the account and signs the token, but without hashing a
-    password: that is slow, and test_accounts.py covers it.
-    """
-
-    def sign_up(username: str) -> Api:
-        from chalicelib import security, times
-        from chalicelib.models import Account
-
-        # New in each test: DynamoDB treats the same transaction within 10 minutes as a repetition.
-        user_id = f"id-of-{username}-{uuid4().hex[:8]}"
-        assert Account.create(username, user_id, "no hash", times.now())
-        token = security.issue_token(security.ACCESS, user_id, times.now())
-        return Api(client, token, user_id)
-
-    return sign_up
+    """`sign_up("ann")`: an HTTP client that speaks for a user of her own."""
+    return partial(new_user, client)
 
 
 @pytest.fixture
@@ -182,7 +167,8 @@ def finish(clock: Clock) -> Finish:
                 ids.append(task.task_id)
                 clock.advance(seconds=1)
         adds = [getattr(User, status).add(count) for status, count in counts.items()]
-        User(f"user#{user.user_id}", "user").update(adds)
+        if adds:
+            User(f"user#{user.user_id}", "user").update(adds)
         return ids[::-1]
 
     return finish

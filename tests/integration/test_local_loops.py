@@ -1,14 +1,18 @@
 """What `make run` does in place of AWS."""
 
 import json
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 
-from infra.local.loops import OneTimeSchedules, feed
+from infra.local import bell
+from infra.local.loops import OneTimeSchedules, feed, work
 from tests import cloud
 from tests.drivers import NOON, Api, Clock
 
@@ -89,3 +93,59 @@ def test_a_batch_whose_function_raises_stays_in_the_queue(
     counts = sqs.get_queue_attributes(QueueUrl=QUEUE_URL, AttributeNames=["All"])["Attributes"]
     assert counts["ApproximateNumberOfMessagesNotVisible"] == "2"
     assert caplog.messages == ["batch_failed queue=tasks-test error=RuntimeError('out of order')"]
+
+
+@pytest.fixture
+def a_bell() -> Iterator[tuple[int, int]]:
+    """The end of a bell that hears and the end that rings."""
+    ends = bell.make()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+@pytest.mark.parametrize("suffix", ["", "-dead-letters"])
+def test_messages_are_handled_in_the_main_thread_where_time_limits_work(
+    sqs: Any, a_bell: tuple[int, int], suffix: str
+) -> None:
+    stop, handled = threading.Event(), []
+
+    def function(name: str, event: Any) -> None:
+        thread = threading.current_thread() is threading.main_thread()
+        handled.append((name, event["Records"][0]["body"], thread))
+        stop.set()
+
+    functions = {
+        "worker": lambda event, _: function("", event),
+        "dead_letters": lambda event, _: function("-dead-letters", event),
+    }
+    app: Any = SimpleNamespace(handler_map=functions)
+    sqs.send_message(QueueUrl=QUEUE_URL + suffix, MessageBody="one")
+
+    work(app, a_bell[0], stop)
+    assert handled == [(suffix, "one", True)]
+
+
+def test_whoever_sends_a_message_rings_and_one_who_waits_hears_it(
+    sqs: Any, a_bell: tuple[int, int]
+) -> None:
+    ears, rope = a_bell
+    bell.ring_when_sending(rope)
+    client = boto3.client("sqs", region_name=cloud.REGION)
+    assert not bell.wait(ears, 0)
+
+    client.send_message(QueueUrl=QUEUE_URL, MessageBody="one")
+    assert bell.wait(ears, 0)
+    assert not bell.wait(ears, 0)
+
+
+def test_a_bell_that_nobody_hears_stops_nobody(sqs: Any, a_bell: tuple[int, int]) -> None:
+    _, rope = a_bell
+    bell.ring_when_sending(rope)
+    while True:
+        try:
+            os.write(rope, b"!" * 4096)
+        except BlockingIOError:
+            break
+    client = boto3.client("sqs", region_name=cloud.REGION)
+    assert client.send_message(QueueUrl=QUEUE_URL, MessageBody="one")["MessageId"]

@@ -1,7 +1,6 @@
 """AWS is down for hours: no task is lost, none is given up, none ends twice."""
 
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -12,12 +11,10 @@ import pytest
 from tests import cloud
 from tests.aws_calls import Calls, Parameters
 from tests.drivers import Api, Clock, Lambdas
-from tests.integration.tools import OUTAGE, Define, LambdaDied, Rows
+from tests.integration.tools import OUTAGE, Define, LambdaDied, Rows, SignUp
 
 #: A message that failed often comes again after as long as this.
 REDELIVERY = timedelta(seconds=90)
-
-SignUp = Callable[[str], Api]
 
 
 def is_dynamodb(operation: str, parameters: Parameters) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import boto3
 import jwt
 import pytest
 
@@ -14,6 +15,7 @@ from tests.drivers import Answer, Api, Clock
 from tests.integration.tools import OUTAGE, TIMEOUT, Fail, Rows
 
 BLACKLISTED = {"detail": "Token is blacklisted", "code": "token_not_valid"}
+EXPIRED = {"detail": "Token is expired", "code": "token_not_valid"}
 
 
 @pytest.fixture
@@ -32,6 +34,27 @@ def no_grace(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.cache_clear()
     yield
     settings.cache_clear()
+
+
+@pytest.fixture
+def shorten(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """`shorten()`: from now on the setting REFRESH_TOKEN_DAYS is 1 instead of 7."""
+
+    def shorten() -> None:
+        monkeypatch.setenv("REFRESH_TOKEN_DAYS", "1")
+        settings.cache_clear()
+
+    yield shorten
+    settings.cache_clear()
+
+
+def delete_expired_rows(clock: Clock) -> None:
+    """Do what DynamoDB does with rows whose `expires_at` is over; moto does not."""
+    dynamodb = boto3.client("dynamodb", region_name=cloud.REGION)
+    table = cloud.ENVIRONMENT["TABLE_NAME"]
+    for row in dynamodb.scan(TableName=table)["Items"]:
+        if "expires_at" in row and int(row["expires_at"]["N"]) <= clock.now.timestamp():
+            dynamodb.delete_item(TableName=table, Key={"pk": row["pk"], "sk": row["sk"]})
 
 
 def refresh(api: Api, token: str) -> Answer:
@@ -224,14 +247,28 @@ def test_a_session_has_one_row_that_goes_when_its_last_token_has_expired(
 
 
 def test_a_row_outlives_an_old_token_when_the_lifetime_was_shortened(
-    api: Api, token: str, monkeypatch: pytest.MonkeyPatch, rows: Rows
+    api: Api, token: str, shorten: Callable[[], None], rows: Rows
 ) -> None:
-    monkeypatch.setenv("REFRESH_TOKEN_DAYS", "1")
-    settings.cache_clear()
+    shorten()
     refreshed(api, token)
-    settings.cache_clear()
     [row] = [row for row in rows() if row["pk"]["S"].startswith("token#")]
     assert int(row["expires_at"]["N"]) == claims(token)["exp"]
+
+
+@pytest.mark.parametrize("use", [refresh, verify, sign_out])
+def test_no_used_token_works_again_when_the_lifetime_was_shortened_and_its_row_has_gone(
+    api: Api,
+    token: str,
+    clock: Clock,
+    shorten: Callable[[], None],
+    use: Callable[[Api, str], Answer],
+) -> None:
+    shorten()
+    refreshed(api, refreshed(api, token))
+    clock.advance(days=1)
+    delete_expired_rows(clock)
+    answer = use(api, token)
+    assert (answer.status, answer.json) == (401, EXPIRED)
 
 
 def test_a_refresh_token_with_an_id_that_is_not_ours_is_invalid(api: Api, ann: Api) -> None:

@@ -1,19 +1,24 @@
-"""Helpers shared by the tests of the worker, the dead letters and the sweeper."""
+"""Helpers that several tests share."""
 
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from chalice.test import Client
+from jsonschema import Draft202012Validator
 
 from chalicelib import security, times
+from chalicelib.models import Account
 from tests.drivers import Api, Clock, Lambdas, sweep
 
 Rows = Callable[[], list[dict[str, Any]]]
 Fail = Callable[..., Any]
 Define = Callable[..., None]
 Finish = Callable[..., list[str]]
+SignUp = Callable[[str], Api]
 
 
 class LambdaDied(BaseException):
@@ -43,6 +48,19 @@ RETRIES_EXHAUSTED = {
     "code": "retries_exhausted",
     "detail": "The task was given up after several failed attempts.",
 }
+
+
+def new_user(client: Client, username: str) -> Api:
+    """Return an HTTP client that speaks for a new user.
+
+    The service's own code stores the account and signs the token, but without hashing a
+    password: that is slow, and test_accounts.py covers it.
+    """
+    # New in each test: DynamoDB treats the same transaction within 10 minutes as a repetition.
+    user_id = str(uuid4())
+    assert Account.create(username, user_id, "no hash", times.now())
+    token = security.issue_token(security.ACCESS, user_id, times.now())
+    return Api(client, token, user_id)
 
 
 def refusal(code: str, operation: str = "Operation", **response: Any) -> ClientError:
@@ -105,3 +123,15 @@ def next_try(lambdas: Lambdas, clock: Clock) -> int:
     clock.advance(seconds=delay)
     assert lambdas.work(sent["MessageBody"]) == []
     return delay
+
+
+def document(api: Api) -> dict[str, Any]:
+    found: dict[str, Any] = api.get("/api/openapi.json").json
+    return found
+
+
+def validator(api: Api, schema: str) -> Draft202012Validator:
+    """Return a validator of one of the document's schemas."""
+    components = document(api)["components"]
+    reference = f"#/components/schemas/{schema}"
+    return Draft202012Validator({"$ref": reference, "components": components})

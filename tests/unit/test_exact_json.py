@@ -1,6 +1,11 @@
-from decimal import Decimal
+import json
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from chalicelib import exact_json
 
@@ -110,3 +115,68 @@ def test_keys_are_sorted_at_every_depth_on_demand() -> None:
 
 def test_raw_json_is_inserted_unchanged() -> None:
     assert exact_json.dumps({"a": exact_json.Raw('{"x": 1.10}')}) == '{"a":{"x": 1.10}}'
+
+
+# -- whatever hypothesis thinks of
+
+NUMBERS = st.from_regex(
+    r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,6})?", fullmatch=True
+)
+# An integer has no negative zero.
+OWN_NUMBERS = st.integers() | st.decimals(allow_nan=False, allow_infinity=False).filter(
+    lambda number: str(number) != "-0"
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | OWN_NUMBERS | st.text(),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(VALUES)
+def test_any_value_is_read_as_it_was_written(value: Any) -> None:
+    text = exact_json.dumps(value)
+    for source in (text, text.encode()):
+        assert exact_json.loads(source) == value
+        # Python's 1.0 and 1.00 are equal; their digits are not.
+        assert exact_json.dumps(exact_json.loads(source)) == text
+
+
+@given(NUMBERS)
+def test_any_number_keeps_its_digits(text: str) -> None:
+    assume(text != "-0")
+    written = exact_json.dumps(exact_json.loads(text))
+    assert Decimal(written).as_tuple() == Decimal(text).as_tuple()
+
+
+def refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+@given(st.text() | st.text('[]{}",:0123456789.eE-+ \\untrfalsd') | VALUES.map(exact_json.dumps))
+def test_any_text_is_json_or_not_as_pythons_json_says(text: str) -> None:
+    try:
+        expected = json.loads(text, parse_constant=refuse, parse_float=Decimal, parse_int=Decimal)
+        exact_json.dumps(expected).encode()
+    except (ValueError, InvalidOperation):
+        with pytest.raises(ValueError):  # noqa: PT011
+            exact_json.loads(text)
+    else:
+        assert exact_json.loads(text) == expected
+
+
+@given(st.integers(1, 2 * exact_json.MAX_DEPTH), st.booleans())
+def test_any_nesting_up_to_the_limit_is_read(depth: int, is_object: bool) -> None:
+    opening, closing = ('{"a":', "}") if is_object else ("[", "]")
+    text = opening * depth + "1" + closing * depth
+    if depth <= exact_json.MAX_DEPTH:
+        assert exact_json.dumps(exact_json.loads(text)) == text
+    else:
+        with pytest.raises(ValueError, match="Nested too deeply"):
+            exact_json.loads(text)
+
+
+@given(st.binary() | st.text().map(lambda text: text.encode("utf-16")))
+def test_any_bytes_are_json_or_a_value_error(raw: bytes) -> None:
+    with suppress(ValueError):
+        exact_json.dumps(exact_json.loads(raw)).encode()

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from infra import probe
+from infra.gateway import SECURITY_HEADERS
 
 URL = "https://tasks.example"
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -36,7 +37,7 @@ def api_gateway(request: httpx.Request) -> httpx.Response:
     """Answer as the service behind API Gateway should."""
     headers = {"x-amz-apigw-id": "id="}
     if request.url.path == "/api/no/such/path":
-        return httpx.Response(404, json=NOT_FOUND, headers=headers)
+        return httpx.Response(404, json=NOT_FOUND, headers=headers | SECURITY_HEADERS)
     if request.method == "POST":
         return httpx.Response(413, json={"code": "request_too_large"}, headers=headers)
     if request.url.path == "/api/tasks":
@@ -52,7 +53,7 @@ def lines() -> dict[str, probe.Line]:
 def test_a_service_as_expected_is_ok_in_every_line(serve: Callable[[Answer], None]) -> None:
     serve(api_gateway)
     assert {line.verdict for line in lines().values()} == {"ok"}
-    assert len(lines()) == 10
+    assert len(lines()) == 11
 
 
 def test_a_line_says_what_was_expected_and_what_came(
@@ -100,7 +101,7 @@ def test_a_connection_that_breaks_is_one_line_and_the_rest_goes_on(
     serve(breaks)
     verdicts = [line.verdict for line in probe.probe(URL, scheduled=False)]
     assert verdicts.count("could not look") == 1
-    assert verdicts.count("ok") == 8
+    assert verdicts.count("ok") == 9
 
 
 def test_a_service_that_does_not_answer_is_one_line(serve: Callable[[Answer], None]) -> None:

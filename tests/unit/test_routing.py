@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,11 +17,13 @@ from chalicelib.api import openapi, routing
 from chalicelib.api.answers import answer
 from chalicelib.api.call import Call
 from chalicelib.api.fields import read
-from chalicelib.api.routing import route
+from chalicelib.api.headers import Header
+from chalicelib.api.routing import in_path, route
 from chalicelib.errors import NotFound
 
 JSON = {"Content-Type": "application/json"}
 PATH = "/api/notes/{note_id}"
+NOTE_ID = in_path("note_id", {"type": "integer"}, "The number of the note.")
 
 
 class Note(BaseModel):
@@ -34,15 +37,40 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> None:
     """An app whose only path has a PUT, a PATCH and a DELETE route."""
     monkeypatch.setattr(routing, "routes", {})
 
-    @route("PUT", PATH, summary="Replace", body=Note, answers={200: Note}, is_public=True)
+    @route(
+        "PUT",
+        PATH,
+        summary="Replace",
+        body=Note,
+        answers={200: Note},
+        parameters=[NOTE_ID],
+        is_public=True,
+    )
     def replace(call: Call, note_id: str) -> Response:
         return answer(read(Note, call.body))
 
-    @route("PATCH", PATH, summary="Change", body=Note, answers={200: Note}, is_public=True)
+    @route(
+        "PATCH",
+        PATH,
+        summary="Change",
+        body=Note,
+        answers={200: Note},
+        parameters=[NOTE_ID],
+        headers=[Header("Content-Location", "Where the note is.")],
+        links={"delete": {"operationId": "test_routing_delete"}},
+        is_public=True,
+    )
     def change(call: Call, note_id: str) -> Response:
         return answer({"text": f"{note_id} is now {read(Note, call.body).text}"})
 
-    @route("DELETE", PATH, summary="Delete", answers={204: None}, errors=[NotFound])
+    @route(
+        "DELETE",
+        PATH,
+        summary="Delete",
+        answers={204: None},
+        errors=[NotFound],
+        parameters=[NOTE_ID],
+    )
     def delete(call: Call, note_id: str) -> Response:
         return answer("", 204)
 
@@ -110,22 +138,45 @@ def test_two_functions_cannot_have_one_route() -> None:
         route("PATCH", PATH, summary="Change", answers={200: Note})(answer)
 
 
+def document() -> dict[str, Any]:
+    made: dict[str, Any] = openapi.document("https://notes.test", datetime.now(UTC))
+    return made
+
+
 def test_the_document_has_exactly_the_routes() -> None:
-    document: dict[str, Any] = json.loads(json.dumps(openapi.document("https://notes.test")))
-    validate(document)
-    [(path, operations)] = document["paths"].items()
+    found = json.loads(json.dumps(document()))
+    validate(found)
+    [(path, operations)] = found["paths"].items()
     assert path == PATH + "/"
     assert list(operations) == ["put", "patch", "delete"]
 
 
 def test_the_document_describes_a_route_as_its_function_does() -> None:
-    operations = openapi.document("https://notes.test")["paths"][PATH + "/"]
+    operations = document()["paths"][PATH + "/"]
     patch, delete = operations["patch"], operations["delete"]
-    assert patch["summary"] == "Change"
+    assert (patch["summary"], patch["operationId"]) == ("Change", "test_routing_change")
     assert patch["responses"]["200"]["description"] == "The note."
-    assert list(patch["responses"]) == ["200", "400", "413", "415", "503"]
+    assert list(patch["responses"]) == ["200", "400", "406", "413", "415", "500", "503"]
     assert "security" not in patch
-    assert list(delete["responses"]) == ["204", "401", "404", "503"]
+    assert list(delete["responses"]) == ["204", "400", "401", "404", "406", "500", "503"]
     assert "content" not in delete["responses"]["204"]
     assert delete["security"] == [{"bearer": []}]
-    assert [parameter["name"] for parameter in delete["parameters"]] == ["note_id"]
+    assert delete["parameters"][0] == NOTE_ID
+
+
+def test_the_document_describes_the_headers_of_a_route_with_those_of_every_answer() -> None:
+    responses = document()["paths"][PATH + "/"]["patch"]["responses"]
+    assert responses["200"]["headers"]["Content-Location"] == {
+        "description": "Where the note is.",
+        "schema": {"type": "string"},
+        "required": True,
+    }
+    assert "X-Request-Id" in responses["200"]["headers"]
+
+
+def test_the_document_links_an_answer_to_what_comes_next() -> None:
+    operations = document()["paths"][PATH + "/"]
+    assert operations["patch"]["responses"]["200"]["links"] == {
+        "delete": {"operationId": operations["delete"]["operationId"]}
+    }
+    assert "links" not in operations["put"]["responses"]["200"]

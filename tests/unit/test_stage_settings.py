@@ -18,11 +18,18 @@ class ApiGateway:
 
     def __init__(self) -> None:
         self.patches: dict[str, str] = {}
+        self.removed: list[str] = []
+        #: The methods with settings of their own.
+        self.configured: list[str] = []
         self.responses: dict[str, Any] = {}
         self.tagged: dict[str, Any] = {}
 
     def update_stage(self, patchOperations: list[dict[str, str]], **_: Any) -> None:  # noqa: N803
-        self.patches = {one["path"]: one["value"] for one in patchOperations}
+        self.patches = {one["path"]: one["value"] for one in patchOperations if "value" in one}
+        self.removed = [one["path"] for one in patchOperations if one["op"] == "remove"]
+
+    def get_stage(self, **_: Any) -> dict[str, Any]:
+        return {"methodSettings": {key: {} for key in self.configured}}
 
     def put_gateway_response(self, responseType: str, **response: Any) -> None:  # noqa: N803
         self.responses[responseType] = response
@@ -65,6 +72,17 @@ def test_both_ways_of_deploying_set_the_same_throttles(api_gateway: ApiGateway) 
         assert api_gateway.patches[f"{key}/metrics/enabled"] == "false"
     assert "/~1api~1token/POST/throttling/burstLimit" in api_gateway.patches
     assert "/*/*/throttling/burstLimit" in api_gateway.patches
+
+
+# As AWS's example of `update-stage` shows them, and as emulators do.
+@pytest.mark.parametrize("slash", ["~1", "/"])
+def test_only_methods_that_are_not_in_the_table_lose_their_settings(
+    api_gateway: ApiGateway, slash: str
+) -> None:
+    methods = [("*", "*"), ("/api/token", "POST"), ("/api/tasks/{task_id}", "GET")]
+    api_gateway.configured = [path.replace("/", slash) + "/" + method for path, method in methods]
+    api_stage.configure("prod", "api", stage_settings.of("prod"))
+    assert api_gateway.removed == ["/~1api~1tasks~1{task_id}/GET"]
 
 
 def test_both_ways_of_deploying_write_the_same_access_log(api_gateway: ApiGateway) -> None:
@@ -111,6 +129,25 @@ def test_faults_of_api_gateway_keep_their_status(api_gateway: ApiGateway, name: 
     api_stage.configure("prod", "api", settings)
     assert "statusCode" not in api_gateway.responses[name]
     assert "StatusCode" not in package_api(settings)["GatewayResponses"][name]
+
+
+@pytest.mark.parametrize("name", gateway.RESPONSES)
+def test_api_gateways_own_responses_have_the_security_headers(
+    api_gateway: ApiGateway, name: str
+) -> None:
+    settings = stage_settings.of("prod")
+    api_stage.configure("prod", "api", settings)
+    deployed = api_gateway.responses[name]["responseParameters"]
+    packaged = package_api(settings)["GatewayResponses"][name]["ResponseParameters"]["Headers"]
+    assert deployed == {f"gatewayresponse.header.{key}": value for key, value in packaged.items()}
+    # A constant stands in single quotes; its own remain as they are.
+    assert packaged.items() >= {
+        ("Cache-Control", "'no-store'"),
+        ("Content-Security-Policy", "'default-src 'none'; frame-ancestors 'none''"),
+        ("Referrer-Policy", "'no-referrer'"),
+        ("Strict-Transport-Security", "'max-age=31536000'"),
+        ("X-Content-Type-Options", "'nosniff'"),
+    }
 
 
 def test_a_status_is_changed_only_between_4xx() -> None:

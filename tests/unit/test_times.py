@@ -1,8 +1,11 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chalicelib import times
+from chalicelib.models.table import sortable
 
 HALF_PAST_THREE = datetime(2024, 2, 20, 12, 30, tzinfo=UTC)
 
@@ -122,3 +125,50 @@ def test_a_shown_time_is_read_back_as_the_same_moment() -> None:
 
 def test_now_is_aware_and_in_utc() -> None:
     assert times.now().utcoffset() == timedelta()
+
+
+# -- whatever hypothesis thinks of
+
+ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+# In the very first and last hours other zones are in other years, which do not exist.
+MOMENTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=ZONES)  # noqa: DTZ001
+# Since then Moscow's clocks have not been put back, so no wall clock is shown twice.
+SINCE_2015 = st.datetimes(datetime(2015, 1, 1), datetime(9999, 12, 29), timezones=ZONES)  # noqa: DTZ001
+
+
+def rounded_up(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0) + timedelta(seconds=moment.microsecond > 0)
+
+
+@given(MOMENTS)
+def test_any_moment_is_read_as_it_was_shown(moment: datetime) -> None:
+    shown = times.show(moment) or ""
+    assert datetime.fromisoformat(shown) == moment
+    assert times.parse(shown) == rounded_up(moment)
+
+
+@given(MOMENTS)
+def test_any_moment_is_read_in_any_zone(moment: datetime) -> None:
+    assert times.parse(moment.isoformat()) == times.parse(str(moment)) == rounded_up(moment)
+
+
+@given(SINCE_2015)
+def test_any_wall_clock_of_moscow_is_read_as_its_moment(moment: datetime) -> None:
+    assert times.parse(times.wall_clock(moment)) == moment.replace(microsecond=0)
+
+
+@given(MOMENTS, MOMENTS)
+def test_any_two_moments_are_sorted_as_their_texts(one: datetime, other: datetime) -> None:
+    assert (one < other, one == other) == (
+        sortable(one) < sortable(other),
+        sortable(one) == sortable(other),
+    )
+
+
+@given(st.text() | st.text("0123456789-:.,TZW+ ") | st.from_regex(times._LOOSE, fullmatch=True))
+def test_any_text_is_a_whole_second_of_utc_or_no_time(text: str) -> None:
+    try:
+        moment = times.parse(text)
+    except (ValueError, OverflowError):
+        return
+    assert (moment.tzinfo, moment.microsecond) == (UTC, 0)

@@ -1,0 +1,37 @@
+"""What the tests of faults start from: a world that is cheap to begin again."""
+
+from collections.abc import Iterator
+
+import pytest
+import time_machine
+from chalice.test import Client
+
+from chalicelib import models, sweeper
+from chalicelib.config import settings
+from tests.drivers import NOON, Clock
+from tests.faults import attempts, fast_moto, probe, report
+from tests.faults.world import World
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(report)
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield Clock(traveller)
+
+
+@pytest.fixture
+def world(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The service with one user, Ann."""
+    from app import app
+
+    settings()
+    fast_moto.install(monkeypatch)
+    for module in (sweeper, models.task):
+        # Each one is a call of a sweep, with the same faults.
+        monkeypatch.setattr(module, "SWEEP_SHARDS", 2)
+    with probe.registered(), Client(app) as client:
+        yield World(client, clock, attempts.install(monkeypatch, clock))
