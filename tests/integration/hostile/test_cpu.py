@@ -168,10 +168,15 @@ def policy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     settings.cache_clear()
 
 
-@pytest.fixture(scope="module")
-def a_hash() -> float:
-    """What a hash costs."""
-    return cost(security.hash_password, "correct horse")
+def costs(hashes: int, function: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
+    """Tell whether a call costs at most this many hashes.
+
+    Other processes slow the machine down for a while, so both are measured again if it does not.
+    """
+    return any(
+        cost(function, *args, **kwargs) < hashes * cost(security.hash_password, "correct horse")
+        for _ in range(5)
+    )
 
 
 def cost(function: Callable[..., Any], *args: Any, **kwargs: Any) -> float:
@@ -183,46 +188,44 @@ def cost(function: Callable[..., Any], *args: Any, **kwargs: Any) -> float:
 
 @pytest.mark.usefixtures("policy")
 @pytest.mark.parametrize("raw", NAMES.values(), ids=NAMES.keys())
-def test_refusing_a_registration_is_cheap(api: Api, a_hash: float, raw: bytes) -> None:
-    assert cost(api.post, "/api/register/", raw=raw, headers=JSON) < MOST * a_hash
+def test_refusing_a_registration_is_cheap(api: Api, raw: bytes) -> None:
+    assert costs(MOST, api.post, "/api/register/", raw=raw, headers=JSON)
 
 
 @pytest.mark.parametrize("raw", NAMES.values(), ids=NAMES.keys())
-def test_a_sign_in_costs_one_hash(
-    api: Api, a_hash: float, raw: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sign_in_costs_one_hash(api: Api, raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "PAIR_FAILURES", 1000)
     monkeypatch.setattr(limits, "SINGLE_FAILURES", 1000)
-    assert cost(api.post, "/api/token/", raw=raw, headers=JSON) < MOST_WITH_PASSWORD * a_hash
+    assert costs(MOST_WITH_PASSWORD, api.post, "/api/token/", raw=raw, headers=JSON)
 
 
 @pytest.mark.parametrize("raw", BODIES.values(), ids=BODIES.keys())
-def test_reading_a_body_is_cheap(api: Api, a_hash: float, raw: bytes) -> None:
+def test_reading_a_body_is_cheap(api: Api, raw: bytes) -> None:
     for path in ("/api/register/", "/api/token/refresh/"):
-        assert cost(api.post, path, raw=raw, headers=JSON) < MOST * a_hash
+        assert costs(MOST, api.post, path, raw=raw, headers=JSON)
 
 
 @pytest.mark.parametrize("raw", TOKENS.values(), ids=TOKENS.keys())
-def test_refusing_a_token_is_cheap(api: Api, a_hash: float, raw: bytes) -> None:
-    assert cost(api.post, "/api/token/verify/", raw=raw, headers=JSON) < MOST * a_hash
+def test_refusing_a_token_is_cheap(api: Api, raw: bytes) -> None:
+    assert costs(MOST, api.post, "/api/token/verify/", raw=raw, headers=JSON)
 
 
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS.keys())
-def test_reading_headers_is_cheap(ann: Api, a_hash: float, headers: dict[str, str]) -> None:
+def test_reading_headers_is_cheap(ann: Api, headers: dict[str, str]) -> None:
     for path in ("/api/tasks/", "/api/token/"):
         for method in ("GET", "POST"):
             sent = JSON | headers
-            assert cost(ann.request, method, path, raw=b"{}", headers=sent) < MOST * a_hash
+            assert costs(MOST, ann.request, method, path, raw=b"{}", headers=sent)
 
 
 @pytest.mark.parametrize("raw", TASKS.values(), ids=TASKS.keys())
-def test_refusing_a_task_is_cheap(ann: Api, a_hash: float, raw: bytes) -> None:
-    assert cost(ann.post, "/api/tasks/", raw=raw, headers=JSON) < MOST * a_hash
+def test_refusing_a_task_is_cheap(ann: Api, raw: bytes) -> None:
+    assert costs(MOST, ann.post, "/api/tasks/", raw=raw, headers=JSON)
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES.keys())
-def test_reading_a_query_is_cheap(ann: Api, a_hash: float, query: str) -> None:
-    assert cost(ann.get, f"/api/tasks/?{query}") < MOST * a_hash
+def test_reading_a_query_is_cheap(ann: Api, query: str) -> None:
+    assert costs(MOST, ann.get, f"/api/tasks/?{query}")
 
 
 def test_a_whole_number_costs_about_as_much_as_a_fraction(ann: Api) -> None:
