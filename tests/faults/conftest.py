@@ -31,7 +31,7 @@ def world(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     settings()
     fast_moto.install(monkeypatch)
     for module in (sweeper, models.task):
-        # Each one is a call of a sweep, with the same faults.
-        monkeypatch.setattr(module, "SWEEP_SHARDS", 2)
+        # Each shard is one more call of a sweep, with the same faults.
+        monkeypatch.setattr(module, "SWEEP_SHARDS", 1)
     with probe.registered(), Client(app) as client:
         yield World(client, clock, attempts.install(monkeypatch, clock))

@@ -18,6 +18,12 @@ RECOVERY = 120
 PAIRS = (("lost", "killed before"), ("broken", "killed after"), ("killed after", "lost"))
 
 every_use_case = pytest.mark.parametrize("case", USE_CASES, ids=lambda case: case.name)
+#: Nobody else changes what the others are about.
+with_tasks = pytest.mark.parametrize(
+    "case",
+    [case for case in USE_CASES if case.group not in {"accounts", "show and list", "health"}],
+    ids=lambda case: case.name,
+)
 
 
 class Play:
@@ -123,7 +129,7 @@ OTHERS: dict[str, Callable[[World], Any]] = {
 }
 
 
-@every_use_case
+@with_tasks
 def test_nobody_who_acts_in_between_loses_or_doubles_anything(world: World, case: UseCase) -> None:
     play = Play(world, case)
     for number, attempt in enumerate(play.attempts):
