@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from chalicelib import errors, times
 
@@ -20,6 +20,8 @@ TRIES = 3
 #: The last moment in a request at which an attempt starts: with its timeouts and the pause
 #: after it, the answer comes within 20 seconds.
 LAST_ATTEMPT = timedelta(seconds=12)
+
+_C = TypeVar("_C", bound=Any)
 
 _last_attempt_at: ContextVar[datetime | None] = ContextVar("last_attempt_at", default=None)
 
@@ -34,7 +36,7 @@ def started(now: datetime) -> Iterator[None]:
         _last_attempt_at.reset(token)
 
 
-def keep(client: Any) -> Any:
+def keep(client: _C) -> _C:
     """Make an AWS client raise Unavailable instead of starting an attempt too late."""
     client.meta.events.register_first("before-send", _check)
     return client

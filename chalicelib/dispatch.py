@@ -228,11 +228,9 @@ def _whole_seconds(delay: timedelta) -> int:
 
 @cache
 def _sqs() -> "SQSClient":
-    client: SQSClient = deadline.keep(boto3.client("sqs", config=_CONFIG))
-    return client
+    return deadline.keep(boto3.client("sqs", config=_CONFIG))
 
 
 @cache
 def _scheduler() -> "EventBridgeSchedulerClient":
-    client: EventBridgeSchedulerClient = deadline.keep(boto3.client("scheduler", config=_CONFIG))
-    return client
+    return deadline.keep(boto3.client("scheduler", config=_CONFIG))

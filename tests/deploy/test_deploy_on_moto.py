@@ -87,10 +87,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     """A service that answers, for the smoke test: moto's API Gateway has nothing behind it."""
-    service = LocalService(tmp_path_factory.mktemp("live"))
-    service.start()
-    yield service
-    assert service.stop() == 0
+    with LocalService(tmp_path_factory.mktemp("live")).run() as service:
+        yield service
 
 
 def _answers(url: str) -> bool:

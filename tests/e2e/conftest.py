@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -88,6 +89,15 @@ class LocalService(Service):
         )
         wait_for(self._answers, patience)
 
+    @contextmanager
+    def run(self, patience: float = PATIENCE) -> Iterator["LocalService"]:
+        """Run it during the block; Ctrl-C must end it in good order."""
+        try:
+            self.start(patience)
+            yield self
+        finally:
+            assert self.stop() == 0
+
     def stop(self) -> int:
         """Press Ctrl-C and return the exit code."""
         assert self._process
@@ -150,7 +160,5 @@ def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    service = LocalService(tmp_path_factory.mktemp("local"))
-    service.start()
-    yield service
-    assert service.stop() == 0
+    with LocalService(tmp_path_factory.mktemp("local")).run() as service:
+        yield service

@@ -131,12 +131,9 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 @pytest.fixture
 def service(proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     service = LocalService(tmp_path_factory.mktemp("faulty"), proxy.url)
-    try:
-        # The proxy reads the models of all AWS services at its first request.
-        service.start(patience=90)
+    # The proxy reads the models of all AWS services at its first request.
+    with service.run(patience=90):
         yield service
-    finally:
-        assert service.stop() == 0
 
 
 def test_every_promise_is_kept_though_aws_is_faulty(proxy: Proxy, service: LocalService) -> None:

@@ -23,12 +23,8 @@ PATIENCE = 180
 
 @pytest.fixture
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
-    service = LocalService(tmp_path_factory.mktemp("killed"))
-    try:
-        service.start()
+    with LocalService(tmp_path_factory.mktemp("killed")).run() as service:
         yield service
-    finally:
-        assert service.stop() == 0
 
 
 def test_tasks_end_exactly_once_in_success_though_workers_are_killed(service: LocalService) -> None:

@@ -19,12 +19,8 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def service(data: Path) -> Iterator[LocalService]:
-    service = LocalService(data)
-    try:
-        service.start()
+    with LocalService(data).run() as service:
         yield service
-    finally:
-        assert service.stop() == 0
 
 
 def test_a_process_that_is_killed_is_started_again(service: LocalService) -> None:

@@ -126,15 +126,12 @@ def test_unknown_paths_answer_in_the_shape_of_every_error(service: Service) -> N
 
 def test_data_survives_a_restart(tmp_path_factory: Any) -> None:
     service = LocalService(tmp_path_factory.mktemp("restart"))
-    service.start()
-    ann = service.sign_up("ann")
-    done = finished(ann, create(ann, SUM))
-    later = create(ann, SUM | {"scheduled_at": in_moscow(seconds=12)})
-    assert service.stop() == 0
-
-    service.start()
-    ann = service.sign_in("ann")
-    assert ann.get(f"/api/tasks/{done['id']}/").json() == done
-    assert finished(ann, later)["result"] == 16
-    assert datetime.now(UTC) >= datetime.fromisoformat(later["scheduled_at"])
-    assert service.stop() == 0
+    with service.run():
+        ann = service.sign_up("ann")
+        done = finished(ann, create(ann, SUM))
+        later = create(ann, SUM | {"scheduled_at": in_moscow(seconds=12)})
+    with service.run():
+        ann = service.sign_in("ann")
+        assert ann.get(f"/api/tasks/{done['id']}/").json() == done
+        assert finished(ann, later)["result"] == 16
+        assert datetime.now(UTC) >= datetime.fromisoformat(later["scheduled_at"])

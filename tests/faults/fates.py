@@ -97,10 +97,6 @@ class Fault(NamedTuple):
     #: The operations that it can happen to.
     operations: tuple[str, ...] | None = None
 
-    @property
-    def is_mended_by_botocore(self) -> bool:
-        return self.then is None and self.fate in (throttle, fail, lose)
-
     def can_happen_to(self, attempt: str) -> bool:
         return self.operations is None or attempt.partition(".")[2] in self.operations
 

@@ -10,7 +10,7 @@ from tests.faults import emulated, report
 from tests.faults.attempts import Fate
 from tests.faults.fates import FAULTS
 from tests.faults.use_cases import USE_CASES, UseCase
-from tests.faults.world import FINISHED, World, finished_at, task_rows
+from tests.faults.world import FINISHED, World, moment, task_rows
 
 #: A single fault delays nothing by more than this, in seconds.
 RECOVERY = 120
@@ -81,7 +81,7 @@ class Play:
         done_at = self.world.clock.now
         self.world.settle()
         self.world.check_quiet()
-        return max([done_at, *map(finished_at, task_rows())])
+        return max([done_at, *(moment(row, "finished_at") for row in task_rows())])
 
     def _check_ends(self) -> None:
         ends = [row["status"]["S"] for row in task_rows()]

@@ -11,7 +11,7 @@ from tests.drivers import Api
 from tests.faults import report
 from tests.faults.attempts import Attempt, Attempts, Fate
 from tests.faults.fates import fail, hang, refuse, throttle
-from tests.faults.world import World, finished_at, task_rows
+from tests.faults.world import World, moment, task_rows
 
 SERVICES = ("dynamodb", "sqs", "scheduler", "secrets-manager")
 FATES = {"refusing": refuse, "failing": fail, "throttling": throttle, "hanging": hang}
@@ -77,9 +77,5 @@ def test_an_outage_loses_nothing_and_all_comes_back_soon(
 
 def back_at(end: datetime) -> datetime:
     """Return when the last task was done that was created before the end of the outage."""
-    created = [row for row in task_rows() if created_at(row) < end]
-    return max([end, *map(finished_at, created)])
-
-
-def created_at(row: dict[str, dict[str, str]]) -> datetime:
-    return datetime.fromisoformat(row["created_at"]["S"].replace("+0000", "+00:00"))
+    created = [row for row in task_rows() if moment(row, "created_at") < end]
+    return max([end, *(moment(row, "finished_at") for row in created)])

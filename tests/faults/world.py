@@ -46,7 +46,6 @@ class World:
         self._ends: dict[str, Any] = {}
         self._last_tick = clock.now
         self.ann = self.sign_up("ann")
-        self.given_promises: set[str] = set()
 
     def begin(self, state: emulated.State) -> None:
         """Begin again at a state that was saved."""
@@ -207,11 +206,10 @@ class World:
 
     def _next_tick(self) -> datetime | None:
         """Return when the sweeper next finds a task; the ticks before it would find none."""
-        due = [row["sweep_at"]["S"] for row in emulated.rows() if "sweep_at" in row]
+        due = [moment(row, "sweep_at") for row in emulated.rows() if "sweep_at" in row]
         if not due:
             return None
-        earliest = datetime.fromisoformat(min(due).replace("+0000", "+00:00"))
-        return _whole_minute(max(earliest, self._last_tick + timedelta(microseconds=1)))
+        return _whole_minute(max(min(due), self._last_tick + timedelta(microseconds=1)))
 
     # -- what must hold
 
@@ -249,8 +247,9 @@ def task_rows() -> list[emulated.Row]:
     return sorted(rows, key=_task_id)
 
 
-def finished_at(row: emulated.Row) -> datetime:
-    return datetime.fromisoformat(row["finished_at"]["S"].replace("+0000", "+00:00"))
+def moment(row: emulated.Row, name: str) -> datetime:
+    """Return a time of a row."""
+    return datetime.fromisoformat(row[name]["S"].replace("+0000", "+00:00"))
 
 
 def message_of(task: Mapping[str, Any], user: Api) -> str:
