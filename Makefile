@@ -24,7 +24,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-calls check reliability-report test-faults localstack test-localstack test-localstack-host
+.PHONY: bench bench-calls bench-cpu bench-growth scaling check reliability-report test-faults localstack test-localstack test-localstack-host
 .PHONY: help install run test test-unit test-model test-long lint format lock clean deploy deploy-package destroy package policies probe redrive
 
 help: ## list the commands
@@ -67,6 +67,16 @@ test-long: $(READY) ## the same for hours, with other histories each time
 bench-calls: $(READY) ## print what each operation costs in AWS calls and DynamoDB units
 	@POWERTOOLS_LOG_LEVEL=CRITICAL POWERTOOLS_METRICS_DISABLED=true \
 		$(BIN)/python -m pytest -q -s tests/integration/test_costs.py
+
+bench-growth: $(READY) ## print what requests cost a user of 10, 1,000 and 100,000 tasks
+	@GROWTH=100000 POWERTOOLS_LOG_LEVEL=CRITICAL POWERTOOLS_METRICS_DISABLED=true \
+		$(BIN)/python -m pytest -q -s tests/integration/test_growth.py
+
+bench-cpu: $(READY) ## measure the CPU time of create, show, run, snooze, Prefer: wait
+	@$(BIN)/python -m bench.cpu
+
+scaling: $(READY) ## compute the tables and the picture of docs/scaling.md again
+	@$(BIN)/python -m bench.scaling
 
 bench: $(READY) ## measure a running service and compare: URL=http://localhost:8000
 	@$(BIN)/python bench/tasks.py $(if $(URL),--url $(URL))

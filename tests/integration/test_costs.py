@@ -1,25 +1,19 @@
 """What each operation costs in AWS calls and in DynamoDB's units, exactly.
 
-`make bench-calls` prints the table; docs/operations.md computes prices from it.
+`make bench-calls` prints the table; docs/scaling.md computes costs from it.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
+from bench.workload import CREATE, INLINE, RUN, SHOW, SNOOZE, Cost
 from tests.aws_calls import Calls
 from tests.drivers import Api, Clock, Lambdas, sweep
 from tests.integration.tools import OUTAGE, Define, Fail, Finish, message
 from tests.meter import Meter
-
-
-class Cost(NamedTuple):
-    calls: int
-    writes: int
-    reads: float
-
 
 #: `costs("create", Cost(2, 5, 0))`: the operation done since the last reading; returns the cost.
 Costs = Callable[[str, Cost], Cost]
@@ -84,9 +78,9 @@ def test_a_sum_costs_at_most_13_write_units_from_post_to_success(
     ann: Api, lambdas: Lambdas, costs: Costs, table: dict[str, Cost]
 ) -> None:
     task = ann.created()
-    created = costs("sum: POST", Cost(2, 5, 0))
+    created = costs("sum: POST", CREATE)
     lambdas.work(message(ann, task))
-    done = costs("sum: its run", Cost(2, 8, 0))
+    done = costs("sum: its run", RUN)
     assert ann.task(task["id"])["status"] == "success"
     table["sum: from POST to success"] = total = in_all(created, done)
     assert total.writes <= 13
@@ -97,7 +91,7 @@ def test_a_sum_that_its_client_waits_for_is_one_call_and_6_write_units(
 ) -> None:
     # The task, its key under its status, and the user.
     assert ann.create(prefer="wait").json["status"] == "success"
-    costs("sum: POST with Prefer: wait, to success", Cost(1, 6, 0))
+    costs("sum: POST with Prefer: wait, to success", INLINE)
     ann.create(prefer="wait", key="once")
     costs("the same with an Idempotency-Key", Cost(1, 8, 0))
     ann.create(prefer="wait", key="once")
@@ -108,12 +102,12 @@ def test_a_30_second_countdown_costs_at_most_15_write_units_from_post_to_success
     ann: Api, lambdas: Lambdas, clock: Clock, costs: Costs, table: dict[str, Cost]
 ) -> None:
     task = ann.created("countdown", input_data={"seconds": 30})
-    created = costs("countdown of 30 s: POST", Cost(2, 5, 0))
+    created = costs("countdown of 30 s: POST", CREATE)
     lambdas.work(message(ann, task))
-    snoozed = costs("countdown of 30 s: first run, snoozed", Cost(3, 2, 0))
+    snoozed = costs("countdown of 30 s: first run, snoozed", SNOOZE)
     clock.advance(seconds=30)
     lambdas.work(message(ann, task))
-    done = costs("countdown of 30 s: second run", Cost(2, 8, 0))
+    done = costs("countdown of 30 s: second run", RUN)
     assert ann.task(task["id"])["status"] == "success"
     table["countdown of 30 s: from POST to success"] = total = in_all(created, snoozed, done)
     assert total.writes <= 15
@@ -215,7 +209,7 @@ def test_the_detail_of_a_task(ann: Api, lambdas: Lambdas, costs: Costs, meter: M
     task = ann.created()
     meter.read()
     ann.task(task["id"])
-    costs("GET of a task", Cost(1, 0, 1))
+    costs("GET of a task", SHOW)
 
 
 def test_a_list_without_a_filter(ann: Api, finish: Finish, costs: Costs) -> None:

@@ -1,0 +1,1 @@
+"""Measurements and computations: one file per question."""
