@@ -103,7 +103,8 @@ ONE_CLOUD := tests/integration/hostile tests/integration/test_deadline.py \
 	tests/e2e/test_killed_workers.py
 
 test-localstack: $(READY) ## run the tests on a running LocalStack
-	TEST_CLOUD=localstack $(BIN)/python -m pytest tests/localstack tests/integration tests/e2e \
+	TEST_CLOUD=localstack $(BIN)/python -m pytest -n 2 --dist loadfile \
+		tests/localstack tests/integration tests/e2e \
 		$(addprefix --ignore=,$(ONE_CLOUD))
 
 test-localstack-host: $(READY) ## run them without Docker: needs Java 17 and npm

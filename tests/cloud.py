@@ -15,10 +15,13 @@ from infra.template import read_template
 
 STAGE = "test"
 REGION = "us-east-1"
-ACCOUNT = "123456789012"
 
 #: Whether the tests use a running LocalStack instead of moto.
 IN_LOCALSTACK = os.environ.get("TEST_CLOUD") == "localstack"
+
+# The processes of pytest-xdist share one LocalStack, so each has an account of its own in it.
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+ACCOUNT = str(123456789012 + (_PROCESS if IN_LOCALSTACK else 0))
 
 _QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:tasks-{STAGE}"
 

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+import time_machine
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
-from tests import cloud, invariants
+from tests import cloud, fast_moto, invariants
+from tests.drivers import NOON, Clock
 
 # The app reads its settings on import, so they are set before any test is imported.
 if cloud.IN_LOCALSTACK:
@@ -27,7 +29,8 @@ def _stack() -> Iterator[None]:
     if cloud.IN_LOCALSTACK:
         yield
     else:
-        with mock_aws():
+        with mock_aws(), pytest.MonkeyPatch.context() as patch:
+            fast_moto.install(patch)
             cloud.create_resources(_SESSION)
             yield
 
@@ -47,6 +50,12 @@ def aws(
     cloud.empty_resources(_SESSION)
     yield
     _check_invariants(request)
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield Clock(traveller)
 
 
 def _check_invariants(request: pytest.FixtureRequest) -> None:

@@ -132,6 +132,9 @@ class LocalService(Service):
 def clean_environment() -> dict[str, str]:
     """Return the environment without the settings of other tests."""
     kept = {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LOCALSTACK_HOST"}
+    if cloud.IN_LOCALSTACK:
+        # The process's own account.
+        kept |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
     return {name: value for name, value in os.environ.items() if name in kept}
 
 

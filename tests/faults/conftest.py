@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-import time_machine
 from chalice.test import Client
 
 from chalicelib import models, sweeper
 from chalicelib.config import settings
-from tests.drivers import NOON, Clock
-from tests.faults import attempts, fast_moto, probe, report
+from tests.drivers import Clock
+from tests.faults import attempts, probe, report
 from tests.faults.world import World
 
 
@@ -18,18 +17,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def clock() -> Iterator[Clock]:
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield Clock(traveller)
-
-
-@pytest.fixture
 def world(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The service with one user, Ann."""
     from app import app
 
     settings()
-    fast_moto.install(monkeypatch)
     for module in (sweeper, models.task):
         # Each shard is one more call of a sweep, with the same faults.
         monkeypatch.setattr(module, "SWEEP_SHARDS", 1)

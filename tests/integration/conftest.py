@@ -8,14 +8,13 @@ from typing import Any
 
 import boto3
 import pytest
-import time_machine
 from chalice.test import Client
 
 from chalicelib.config import settings
 from chalicelib.lifecycle import TRANSITIONS
 from tests import aws_calls, cloud, policy
 from tests.aws_calls import Calls, running
-from tests.drivers import NOON, Api, Clock, Lambdas
+from tests.drivers import Api, Clock, Lambdas
 from tests.integration.tools import Define, Finish, doing, new_user
 from tests.status_changes import StatusChange, StatusChanges
 
@@ -61,12 +60,6 @@ def status_changes(calls: Calls) -> Iterator[StatusChanges]:
 def fail(calls: Calls) -> Callable[..., Any]:
     """`fail("SendMessage", error)`: the calls of an operation fail; see `Calls.fail`."""
     return calls.fail
-
-
-@pytest.fixture
-def clock() -> Iterator[Clock]:
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield Clock(traveller)
 
 
 @pytest.fixture

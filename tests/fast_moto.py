@@ -1,4 +1,4 @@
-"""Spares moto and botocore what costs most and decides nothing, so that cases can be many."""
+"""Spares moto and botocore what costs half of the tests' time and decides nothing."""
 
 import re
 from functools import cache
@@ -20,7 +20,7 @@ _SIMPLE = ({"S"}, {"N"}, {"SS"}, {"BOOL"}, {"NULL"})
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until the end of the test."""
+    """Do so as long as the patch lasts."""
     monkeypatch.setattr(BotocoreStubber, "process_request", _process)
     monkeypatch.setattr(RequestSigner, "sign", _sign)
     real: Any = BaseJSONSerializer._serialize_type_structure
