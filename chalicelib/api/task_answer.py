@@ -96,7 +96,9 @@ def _progress(task: models.Task, now: datetime) -> Mapping[str, Any] | None:
         return None
     try:
         input_data = exact_json.loads(task.input_data)
-        return task_type.progress(input_data, Run(started_at=task.started_at, now=now))
+        # It may have started after `now` was read, or on a machine whose clock is ahead.
+        run = Run(started_at=task.started_at, now=max(now, task.started_at))
+        return task_type.progress(input_data, run)
     except Exception as error:
         # The type may have changed since the task was created; the task is shown all the same.
         log.error("progress_failed", task_id=task.task_id, **logs.exception_keys(error))

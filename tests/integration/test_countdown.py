@@ -63,6 +63,16 @@ def test_a_short_countdown_takes_one_delayed_message_and_two_invocations(
     assert counters(rows, ann) == {"success": 1}
 
 
+def test_progress_never_shows_more_than_the_countdown_though_clocks_differ(
+    ann: Api, lambdas: Lambdas, clock: Clock
+) -> None:
+    task = count_down(ann, 30)
+    clock.advance(seconds=1)
+    lambdas.work_off()
+    clock.advance(seconds=-1)
+    assert ann.task(task["id"])["progress"] == {"remaining_seconds": 30}
+
+
 def test_the_seconds_count_from_the_claim(ann: Api, lambdas: Lambdas, clock: Clock) -> None:
     task = count_down(ann, 30)
     clock.advance(seconds=100)
