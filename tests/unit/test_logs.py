@@ -49,3 +49,15 @@ def test_no_code_logs_the_message_of_an_exception() -> None:
         file.name for file in files if re.search(r"log\.exception\(|exc_info", file.read_text())
     ]
     assert guilty == []
+
+
+def test_operations_md_lists_every_event_with_its_level() -> None:
+    package = Path(chalicelib.__file__).parent
+    code = "\n".join(file.read_text() for file in package.rglob("*.py"))
+    written = re.findall(r'\blog\.(info|warning|error)\(\s*"(\w+)"', code)
+    page = (package.parent / "docs" / "operations.md").read_text()
+    section = page.split("\n## Logs\n")[1].split("\n## ")[0]
+    listed = re.findall(r"^\|[^|]*\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)
+    assert sorted(listed) == sorted({(event, level) for level, event in written})
+    # Every line is an event, none a sentence.
+    assert len(written) == len(re.findall(r"\blog\.(?!thread_safe)\w+\(", code))
