@@ -9,6 +9,7 @@ from pynamodb.attributes import (
     UTCDateTimeAttribute,
 )
 
+from chalicelib.lifecycle import FINISHED
 from chalicelib.models.table import Row, get, owner_key, update
 
 
@@ -40,7 +41,7 @@ class User(Row, discriminator="user"):
         """Return how many tasks there are, in all or of one finished status."""
         if status is not None:
             return int(getattr(self, status))
-        return int(len(self.active_ids) + self.success + self.failure + self.cancelled)
+        return len(self.active_ids) + sum(self.total(finished) for finished in FINISHED)
 
     def free_slots(self, task_ids: Iterable[str]) -> None:
         """Take ids out of the active set: those of tasks that are finished or gone."""
