@@ -36,7 +36,7 @@ def handle(
     """Handle each record; return the ids of those that the queue must deliver again.
 
     If there is too little time left for a record, it and the rest of the batch go back to the
-    queue at once. A record that failed comes again after seconds.
+    queue at once. A record that failed comes again some seconds later.
 
     Raises BatchFailed if every record failed.
     """
@@ -45,7 +45,7 @@ def handle(
         try:
             message = dispatch.parse_message(record["body"])
         except ValueError:
-            # Nothing of ours wrote it, and no retry can mend it.
+            # The service did not write it, and a retry cannot fix it.
             log.error("message_malformed", message_id=record["messageId"])
             continue
         if time_left() < time_needed(message):

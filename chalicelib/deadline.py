@@ -1,6 +1,7 @@
 """The time that a request may take, whatever hangs.
 
-API Gateway gives a request up after 29 seconds (Amazon API Gateway quotas, "Integration timeout").
+API Gateway gives up on a request after 29 seconds (Amazon API Gateway quotas, "Integration
+timeout").
 A client that gets 503 before that knows what to do.
 """
 

@@ -167,7 +167,7 @@ def change_visibility(queue_url: str, receipt_handles: Sequence[str], delay: tim
 
 
 def parse_message(body: str) -> Message:
-    """Read the body of a message. Raises ValueError if no dispatch of ours has written it."""
+    """Read the body of a message. Raises ValueError if the service did not write it."""
     try:
         found = json.loads(body)
         names = (found["user"], found["task"], found["type"])

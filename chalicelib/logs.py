@@ -23,7 +23,7 @@ _CHAIN, _LINES = 5, 20
 
 
 def origin(request_id: str, traceparent: str) -> str:
-    """Write which request something comes from, to go along with a task and its messages."""
+    """Return the text that says which request made a task; its messages carry it."""
     return f"{request_id} {traceparent}" if TRACEPARENT.fullmatch(traceparent) else request_id
 
 
@@ -33,7 +33,7 @@ def is_origin(text: object) -> bool:
 
 
 def origin_keys(text: str | None) -> dict[str, Any]:
-    """Return an origin as the keys of log lines, the same in every function."""
+    """Return an origin as the keys of log lines; every function uses the same keys."""
     request_id, _, traceparent = (text or "").partition(" ")
     found = {"request_id": request_id, "traceparent": traceparent}
     return {name: value for name, value in found.items() if value}

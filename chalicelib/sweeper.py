@@ -30,8 +30,8 @@ class Tally:
 def sweep(now: datetime, has_time: Callable[[], bool] = lambda: True) -> Tally:
     """Look at every task that is due for it, all shards side by side.
 
-    A shard with many tasks holds up no other. What there is no time for is left to the next
-    sweep, which begins with another shard.
+    A shard with many tasks does not hold up the others. If time runs out, the next sweep does
+    the rest; it begins with another shard.
     """
     dispatch.connect()
     first = int(now.timestamp() // 60) % SWEEP_SHARDS
@@ -63,8 +63,8 @@ def _sweep_shard(shard: int, now: datetime, has_time: Callable[[], bool]) -> Tal
             tally.due += len(batch)
             _sweep_batch(batch, now, tally)
     except Exception as error:
-        # A shard that fails must not keep the others from being swept. How many tasks it leaves
-        # over nobody knows; one is enough for the alarm.
+        # A shard that fails must not keep the others from being swept. Nobody knows how many
+        # tasks it leaves over; one is enough for the alarm.
         tally.left_over += 1
         log.error("sweep_failed", shard=shard, **logs.exception_keys(error))
     return tally

@@ -108,7 +108,7 @@ def create(
 def _run_inline(task: Task) -> None:
     """Run a task that is not stored yet, if its type allows it and its time is now.
 
-    A task that does not end here is run by the worker, as often as its type has tries.
+    If the task does not end here, the worker runs it, with all the tries of its type.
     """
     task_type = task_types.get(task.task_type)
     if task_type is None or not task_type.inline or task.scheduled_at:

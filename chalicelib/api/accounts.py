@@ -24,8 +24,8 @@ from chalicelib.errors import InvalidToken, Throttled, WrongCredentials
 
 # As in Django's UnicodeUsernameValidator; \w are the letters and digits of any alphabet.
 _USERNAME = re.compile(r"[\w.@+-]+")
-# For JSON Schema, which has no portable \w for that: right about ASCII. White space around it is
-# trimmed.
+# For JSON Schema, which has no portable \w: exact for ASCII only. Surrounding
+# white space is trimmed.
 _USERNAME_PATTERN = (
     rf"^[{SPACE}]*[^\s\x00-*,/:-?\[-^`{{-\x9f]{{1,{accounts.USERNAME_LENGTH}}}[{SPACE}]*$"
 )
@@ -36,8 +36,8 @@ _PASSWORD_PATTERN = (
 
 
 def _normalize(username: str) -> str:
-    # As Django's UsernameField: a long name is no valid one anyway, and normalizing takes a time
-    # that grows with the square of its length.
+    # As in Django's UsernameField: a long name is invalid anyway, and the time that normalizing
+    # takes grows with the square of its length.
     if len(username) > accounts.USERNAME_LENGTH:
         return username
     return unicodedata.normalize("NFKC", username)

@@ -76,7 +76,7 @@ def _headers(request: Request) -> Mapping[str, str]:
 
 
 def read_request_id(request: Request) -> str:
-    """Return the client's X-Request-Id if it is a good one, else API Gateway's id."""
+    """Return the client's X-Request-Id if it is valid, else API Gateway's id."""
     sent = str(request.headers.get("x-request-id", ""))
     return sent if logs.REQUEST_ID.fullmatch(sent) else str(request.context["requestId"])
 

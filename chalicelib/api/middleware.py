@@ -63,8 +63,8 @@ HEADERS = (
         "default-src 'none'; frame-ancestors 'none'",
         "Should a browser show the answer, it loads and frames nothing.",
     ),
-    _fixed("Referrer-Policy", "no-referrer", "The address of the answer is told to nobody."),
-    _fixed("Strict-Transport-Security", "max-age=31536000", "Browsers come by https only."),
+    _fixed("Referrer-Policy", "no-referrer", "Browsers tell nobody the address of the answer."),
+    _fixed("Strict-Transport-Security", "max-age=31536000", "Browsers use https only."),
     _fixed("X-Content-Type-Options", "nosniff", "The answer is what its Content-Type says."),
     Header("Allow", "The methods of the path."),
     Header(

@@ -1,6 +1,6 @@
 """What happened to a task, kept in the task's own row by the writes that are made anyway.
 
-Only what the row does not say otherwise is stored: `created`, `finished` and `cancelled` are
+Only what the rest of the row does not say is stored: `created`, `finished` and `cancelled` are
 computed from it, and so are the number of each attempt and the start of a task that ran in the
 request that created it. A stored event is JSON text.
 """
@@ -28,7 +28,7 @@ def started(now: datetime) -> str:
 
 
 def attempt_failed(now: datetime, code: str, next_try_at: datetime | None) -> str:
-    """Return the event of a failed attempt; no next try: it was the last one."""
+    """Return the event of a failed attempt; None: it was the last one."""
     return _text(now, "attempt_failed", code=code, next_try_at=times.show(next_try_at))
 
 
@@ -43,7 +43,7 @@ def newest(stored: Sequence[str] | None) -> list[str]:
 
 
 def last_wait(stored: Sequence[str] | None) -> timedelta | None:
-    """Return how long the wait is that the last event began; None if it began none."""
+    """Return the length of the wait that the last event began; None if it began none."""
     event = json.loads(stored[-1]) if stored else {}
     until = event.get("until") or event.get("next_try_at")
     if until is None:

@@ -7,8 +7,8 @@ address#<address>  attempts            failed sign-ins, for any username     100
 address#<address>  registrations       new accounts                          a setting, per hour
 
 A row is a set of marks, one per attempt; a mark says when it stops counting. Adding a mark twice,
-or deleting it twice, is the same as once, so neither a repeated call nor a lost answer counts
-wrong. The size of a set includes expired marks, so the condition on it is never too weak;
+or deleting it twice, is the same as once, so a repeated call or a lost answer does not change the
+count. The size of a set includes expired marks, so the condition on it is never too weak;
 expired marks are deleted once they are in the way.
 """
 
@@ -26,7 +26,7 @@ from chalicelib import errors
 from chalicelib.models.table import ALL_OLD, Row, Transaction, update
 
 SIGN_IN_WINDOW = timedelta(minutes=15)
-#: Failed sign-ins within SIGN_IN_WINDOW: for one username from one address, and for one of both.
+#: Failed sign-ins within SIGN_IN_WINDOW: per username and address, and per username or address.
 PAIR_FAILURES = 10
 SINGLE_FAILURES = 100
 REGISTRATION_WINDOW = timedelta(hours=1)
@@ -70,7 +70,7 @@ class Attempts(Row, discriminator="attempts"):
 
 
 class Attempt:
-    """One attempt. It is counted before anybody knows how it ends, and taken back if it may be."""
+    """One attempt. It is counted before its outcome is known; a success is taken back."""
 
     def __init__(self, limits: Sequence[Limit], rows: Iterable[Row], now: datetime) -> None:
         """`rows` are the stored ones of these limits, among others."""
@@ -139,7 +139,7 @@ class _Counter:
 
     @property
     def free_at(self) -> int:
-        """The second in which the next attempt is allowed; 0 if it is now."""
+        """The second in which the next attempt is allowed; 0: now."""
         expiries = sorted(map(_expiry, self._marks - self._expired))
         return expiries[-self._limit.most] if len(expiries) >= self._limit.most else 0
 

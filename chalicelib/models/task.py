@@ -119,7 +119,7 @@ class Task(Row, discriminator="task"):
             next_run_at=scheduled_at,
             created_at=now,
             sweep_shard=zlib.crc32(task_id.encode()) % SWEEP_SHARDS,
-            # Soon, whatever its time: until then it may have neither message nor schedule.
+            # Soon, whatever its time: nothing may have been sent by then.
             sweep_at=next_sweep(now, now),
         )
 

@@ -139,7 +139,7 @@ def finish(
 
 
 def discard(task: Task, now: datetime, error: str | None, max_tries: int) -> bool:
-    """End in failure a task with no tries left and no worker; False if it is another case."""
+    """End in failure a task with no tries left and no worker; False if that does not apply."""
     condition = (
         (Task.status == Status.STARTED)
         & (Task.next_run_at <= now)

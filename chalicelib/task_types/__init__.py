@@ -35,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Snooze:
-    """Returned instead of a result: run me again at this moment, and nothing until then.
+    """Returned instead of a result: run me again at this moment, not before.
 
     A snooze costs nothing, however long it is. It counts as progress, so the tries begin anew.
     The function starts from the top after it.
@@ -125,9 +125,8 @@ def task_type(
         raise ValueError(f"The timeout must be at most {MAX_TIMEOUT.seconds} seconds.")
     if not 1 <= max_tries <= MAX_TRIES:
         raise ValueError(f"max_tries must be from 1 to {MAX_TRIES}.")
-
     if backoff <= timedelta():
-        raise ValueError("The backoff must be longer than nothing.")
+        raise ValueError("The backoff must be longer than 0.")
 
     def register(function: Function) -> Function:
         if name in _types:

@@ -36,7 +36,7 @@ def ring_when_sending(rope: int) -> None:
 
 
 def wait(ears: int, seconds: float) -> bool:
-    """Wait for the bell, at most so long; return whether it rang for this process."""
+    """Wait for the bell, at most this long; return whether it rang for this process."""
     deadline = time.monotonic() + seconds
     while select.select([ears], [], [], max(0, deadline - time.monotonic()))[0]:
         # Another process may have heard it first.
