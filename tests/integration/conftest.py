@@ -1,5 +1,7 @@
 """What the integration tests start from: the seam for AWS calls, a clock, users, Lambdas."""
 
+import io
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -186,6 +188,22 @@ def define() -> Iterator[Define]:
 def probe(ann: Api, define: Define) -> Callable[[], dict[str, Any]]:
     """`probe()`: a new task of the type `probe`."""
     return lambda: ann.created("probe", input_data={})
+
+
+@pytest.fixture
+def written(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[[], str]]:
+    """`written()`: all that was logged or printed, as the service and as any other handler does."""
+    from app import log
+
+    caplog.set_level(logging.INFO)
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(log.registered_handler.formatter)
+    logging.getLogger().addHandler(handler)
+    yield lambda: stream.getvalue() + caplog.text + "".join(capsys.readouterr())
+    logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture

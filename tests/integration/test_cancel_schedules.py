@@ -1,12 +1,12 @@
 """No cancelled task keeps a one-time schedule, whoever creates it and whatever fails."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.aws_calls import Calls
-from tests.drivers import Answer, Api, Clock, Lambdas, sweep
+from tests.drivers import Api, Clock, Lambdas, sweep
+from tests.integration.cancelling import GRACE, Schedules, cancel
 from tests.integration.tools import (
     OUTAGE,
     Fail,
@@ -16,16 +16,6 @@ from tests.integration.tools import (
     row_of,
     without_events,
 )
-
-#: How long a cancelled task that may have a schedule stays in the sweeper's index, in seconds:
-#: until every Lambda that may still be creating the schedule has ended.
-GRACE = 110
-
-Schedules = Callable[[], list[str]]
-
-
-def cancel(user: Api, task: dict[str, Any]) -> Answer:
-    return user.post(f"/api/tasks/{task['id']}/cancel/")
 
 
 def cancel_the_newest(user: Api) -> None:
@@ -129,7 +119,7 @@ def test_the_sweeper_deletes_a_schedule_that_could_not_be_deleted(
 
 
 @pytest.mark.parametrize("operation", ["DeleteSchedule", "UpdateItem"])
-def test_what_fails_in_the_last_look_is_made_good_by_the_next_sweep(
+def test_the_next_sweep_does_what_failed_in_the_last_look(
     ann: Api, clock: Clock, rows: Rows, schedules: Schedules, fail: Fail, operation: str
 ) -> None:
     task = ann.created(scheduled_at="2026-02-02T12:30")
@@ -145,7 +135,7 @@ def test_what_fails_in_the_last_look_is_made_good_by_the_next_sweep(
     assert not is_in_sweep(rows, ann, task)
 
 
-def test_a_message_of_a_cancelled_task_brings_its_schedule_no_more(
+def test_a_message_of_a_cancelled_task_does_not_create_its_schedule_again(
     ann: Api, lambdas: Lambdas, schedules: Schedules
 ) -> None:
     task = ann.created("countdown", input_data={"seconds": 3600})

@@ -1,4 +1,4 @@
-"""A call of the worker that fails, or is made twice, neither loses nor doubles a task."""
+"""A call of the worker that fails neither loses nor doubles a task."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,7 +20,6 @@ from tests.integration.tools import (
     counters,
     doing,
     message,
-    refusal,
 )
 
 BEFORE_AND_AFTER = pytest.mark.parametrize(
@@ -250,75 +249,3 @@ def test_a_failing_call_of_a_discard_neither_loses_nor_doubles_it(
     assert lambdas.work(message(ann, task)) == []
     assert ann.task(task["id"])["error"] == RETRIES_EXHAUSTED
     assert counters(rows, ann) == {"failure": 1}
-
-
-BUSY_ROW = {
-    "UpdateItem": refusal("TransactionConflictException"),
-    "TransactWriteItems": refusal(
-        "TransactionCanceledException",
-        CancellationReasons=[{"Code": "None"}, {"Code": "TransactionConflict"}],
-    ),
-}
-
-
-@pytest.mark.parametrize("operation", BUSY_ROW)
-def test_a_row_that_is_busy_for_a_moment_is_not_a_failure(
-    ann: Api, lambdas: Lambdas, rows: Rows, fail: Fail, operation: str
-) -> None:
-    task = ann.created()
-    fail(operation, BUSY_ROW[operation], times=3)
-    assert lambdas.work(message(ann, task)) == []
-    assert ann.task(task["id"])["attempts"] == 1
-    assert counters(rows, ann) == {"success": 1}
-
-
-@pytest.mark.parametrize(
-    ("operation", "error"),
-    [
-        *BUSY_ROW.items(),
-        (
-            "TransactWriteItems",
-            refusal(
-                "TransactionCanceledException",
-                CancellationReasons=[{"Code": "None"}, {"Code": "ThrottlingError"}],
-            ),
-        ),
-    ],
-)
-def test_a_row_that_stays_busy_leaves_the_message_in_the_queue(
-    ann: Api, lambdas: Lambdas, rows: Rows, fail: Fail, operation: str, error: Exception
-) -> None:
-    task = ann.created()
-    fail(operation, error)
-    assert lambdas.work(message(ann, task)) == ["0"]
-    assert counters(rows, ann) == {"active": 1}
-
-
-@pytest.mark.parametrize("operation", ["UpdateItem", "TransactWriteItems"])
-def test_a_call_that_boto_repeats_after_its_answer_was_lost_is_harmless(
-    ann: Api, lambdas: Lambdas, rows: Rows, calls: Calls, operation: str
-) -> None:
-    task = ann.created()
-    calls.repeat(operation)
-    assert lambdas.work(message(ann, task)) == []
-    ended = ann.task(task["id"])
-    assert (ended["status"], ended["attempts"]) == ("success", 1)
-    assert counters(rows, ann) == {"success": 1}
-
-
-@pytest.mark.parametrize("outcome", ["snooze", "retry"])
-def test_a_wait_whose_write_boto_repeats_still_gets_its_message(
-    ann: Api,
-    lambdas: Lambdas,
-    clock: Clock,
-    calls: Calls,
-    define: Define,
-    probe: Any,
-    outcome: str,
-) -> None:
-    probe()
-    wait = timedelta(seconds=30)
-    define(doing(Snooze(clock.now + wait) if outcome == "snooze" else Retry(wait)))
-    calls.repeat("UpdateItem")
-    assert lambdas.work_off() == []
-    assert [sent["DelaySeconds"] for sent in lambdas.sent()] == [30]

@@ -1,4 +1,4 @@
-"""A sweep of many tasks: shards side by side, the time of its Lambda, its metrics."""
+"""A sweep of many tasks: shards side by side, and the time of its Lambda."""
 
 import json
 import zlib
@@ -16,12 +16,12 @@ from chalicelib.models import SWEEP_SHARDS, Task
 from tests import cloud
 from tests.aws_calls import Calls, Make, Parameters
 from tests.drivers import Api, Clock, Lambdas, sweep
+from tests.integration.sweeps import Metrics, lost, reports
 from tests.integration.tools import OUTAGE, Fail, message, minutes_pass, named
 from tests.status_changes import StatusChanges
 
 #: `store(3, 20_000)`: this many tasks in a shard whose messages were lost; returns their ids.
 Store = Callable[[int, int], list[str]]
-Metrics = Callable[[], dict[str, int]]
 
 
 def ids_in(shard: int) -> Iterator[str]:
@@ -71,13 +71,6 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> Metrics:
     return metrics
 
 
-def reports(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """Return what was printed in CloudWatch's embedded metric format."""
-    lines = capsys.readouterr().out.splitlines()
-    printed = [json.loads(line) for line in lines if line.startswith("{")]
-    return [one for one in printed if "_aws" in one]
-
-
 def shard_of(parameters: Parameters) -> int:
     """Return the shard that a Query of the index is for."""
     return int(parameters["ExpressionAttributeValues"][":0"]["N"])
@@ -85,15 +78,6 @@ def shard_of(parameters: Parameters) -> int:
 
 def sent_ids(lambdas: Lambdas) -> list[str]:
     return [json.loads(sent["MessageBody"])["task"] for sent in lambdas.sent()]
-
-
-def lost(api: Api, fail: Fail) -> dict[str, Any]:
-    """Create a task that is stored but whose message is never sent."""
-    fail("SendMessage", OUTAGE, times=1)
-    return api.created()
-
-
-# -- shards
 
 
 def test_a_sweep_over_a_quiet_table_costs_8_queries(
@@ -213,9 +197,6 @@ def test_a_sweep_without_time_rescues_nothing_and_says_so(
     assert sent_ids(lambdas) == [task["id"]]
 
 
-# -- batches
-
-
 @pytest.mark.corrupts_data
 def test_tasks_are_read_by_the_hundred_and_sent_by_the_ten(
     clock: Clock, calls: Calls, store: Store
@@ -277,9 +258,6 @@ def test_a_batch_that_fails_does_not_stop_the_next_one(
     assert sorted(first + sent_ids(lambdas)) == sorted(ids)
 
 
-# -- metrics
-
-
 @pytest.mark.parametrize("operation", ["Query", "BatchGetItem"])
 def test_a_shard_that_fails_is_reported_as_left_over(
     ann: Api, clock: Clock, fail: Fail, metrics: Metrics, operation: str
@@ -289,50 +267,3 @@ def test_a_shard_that_fails_is_reported_as_left_over(
     fail(operation, OUTAGE)
     sweep()
     assert metrics()["SweepLeftOver"] == {"Query": SWEEP_SHARDS, "BatchGetItem": 1}[operation]
-
-
-def test_a_sweep_reports_what_it_rescued_in_cloudwatchs_metric_format(
-    ann: Api, clock: Clock, fail: Fail, capsys: pytest.CaptureFixture[str]
-) -> None:
-    lost(ann, fail)
-    clock.advance(minutes=1)
-    reports(capsys)
-    sweep()
-    [report] = reports(capsys)
-    assert report["_aws"]["CloudWatchMetrics"] == [
-        {
-            "Namespace": "Tasks",
-            "Dimensions": [["service"]],
-            "Metrics": [{"Name": "SweepRescued", "Unit": "Count"}],
-        }
-    ]
-    assert (report["service"], report["SweepRescued"]) == (cloud.ENVIRONMENT["TABLE_NAME"], [1])
-
-
-def test_a_sweep_says_how_many_tasks_were_due_were_rescued_and_were_left_over(
-    ann: Api, clock: Clock, fail: Fail, caplog: pytest.LogCaptureFixture
-) -> None:
-    lost(ann, fail)
-    ann.post(f"/api/tasks/{lost(ann, fail)['id']}/cancel/")
-    clock.advance(minutes=1)
-    sweep()
-    [line] = [vars(record) for record in caplog.records if record.msg == "sweep_finished"]
-    assert (line["due"], line["rescued"], line["left_over"]) == (1, 1, 0)
-
-
-def test_a_sweep_without_due_tasks_writes_nothing(
-    ann: Api, clock: Clock, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    reports(capsys)
-    caplog.clear()
-    sweep()
-    assert (reports(capsys), caplog.messages) == ([], [])
-
-
-def test_each_rescue_is_logged_with_its_task(
-    ann: Api, clock: Clock, fail: Fail, caplog: pytest.LogCaptureFixture
-) -> None:
-    task = lost(ann, fail)
-    minutes_pass(clock, 1)
-    [rescue] = [vars(record) for record in caplog.records if record.msg == "task_rescued"]
-    assert (rescue["task_id"], rescue["status"]) == (task["id"], "pending")

@@ -237,7 +237,7 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.queue)
     @rule(nth=NTH)
-    def give_a_message_up(self, nth: int) -> None:
+    def give_up_on_a_message(self, nth: int) -> None:
         sent = self.queue.pop(nth % len(self.queue))
         self._task(sent).discard(self.clock.now)
         assert self.lambdas.handle_dead_letters(sent.body) == []

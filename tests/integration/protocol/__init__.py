@@ -1,0 +1,1 @@
+"""HTTP itself: methods, bodies, headers, and the answers to faults."""

@@ -1,0 +1,1 @@
+"""The limits of failed sign-ins and of registrations."""
