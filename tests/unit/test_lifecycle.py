@@ -9,7 +9,8 @@ import pytest
 
 from chalicelib import lifecycle
 from chalicelib.lifecycle import TRANSITIONS, Status, Transition
-from chalicelib.models import transitions
+from chalicelib.models import Task, task, transitions
+from chalicelib.models.table import Row
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "lifecycle.md").read_text()
@@ -41,6 +42,16 @@ def test_the_page_lists_every_transition_with_its_write_and_who_makes_it() -> No
 def test_every_transition_is_a_function() -> None:
     for transition in TRANSITIONS:
         assert callable(getattr(transitions, transition.write)), transition
+
+
+def test_every_field_of_a_task_is_described() -> None:
+    source = Path(task.__file__).read_text()
+    fields = source.split("class Task(Row")[1].split("@property")[0]
+    before = re.findall(r"^    (.*)\n    (\w+)(?:: .*)? = \w+Attribute\(", fields, re.MULTILINE)
+    assert {
+        name for _, name in before
+    } == Task.get_attributes().keys() - Row.get_attributes().keys()
+    assert [name for line, name in before if not line.startswith("#:")] == []
 
 
 def test_nothing_leaves_a_finished_status() -> None:
