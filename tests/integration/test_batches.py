@@ -126,7 +126,7 @@ def test_a_record_that_failed_and_the_rest_that_found_no_time_come_again_each_in
     assert redeliveries(calls) == [{"receipt-0": 20}, {"receipt-2": 0}]
 
 
-def test_records_that_went_back_are_no_error_of_the_lambda_even_if_they_are_all(
+def test_records_that_went_back_are_not_an_error_of_the_lambda_even_if_they_are_all(
     ann: Api, calls: Calls, rows: Rows
 ) -> None:
     body = message(ann, ann.created())

@@ -18,69 +18,30 @@ from chalice.test import Client
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from chalicelib import listing, models, security, sweeper, task_types, tasks
-from chalicelib.errors import TaskError
+from chalicelib import listing, models, security, sweeper, tasks
 from chalicelib.lifecycle import ACTIVE, LEASE, Status
-from chalicelib.task_types import Retry, Run
 from infra.local.loops import OneTimeSchedules
 from tests import cloud, invariants
 from tests.aws_calls import Call, Calls
 from tests.drivers import NOON, Answer, Clock, Lambdas
 from tests.integration.lists import ids_of, page, walk
 from tests.integration.tools import OUTAGE, LambdaDied, message, new_user, sign_in_again
-from tests.model.reference import MAX_TRIES, PAUSES, Model, Task
+from tests.model.reference import Model, Task
+from tests.model.strategies import (
+    AHEAD,
+    BODIES,
+    INCIDENTS,
+    NTH,
+    PAUSE,
+    USERS,
+    Incident,
+)
 
-#: When a message comes again whose Lambda died: the visibility timeout of the queue.
+#: When a message whose Lambda died comes again: the visibility timeout of the queue.
 VISIBILITY = timedelta(minutes=6)
 WRITES = ("UpdateItem", "TransactWriteItems")
 DISPATCH = ("SendMessage", "CreateSchedule", "DeleteSchedule")
 TIMES = ("scheduled_at", "created_at", "started_at", "finished_at")
-
-USERS = st.sampled_from(["ann", "bob"])
-#: Counted backwards from the newest, or from the next one.
-NTH = st.integers(0, 7)
-BODIES = st.sampled_from(
-    [
-        {"task_type": "sum", "input_data": {"values": [1, 2, 3, 10]}},
-        {"task_type": "countdown", "input_data": {"seconds": 0}},
-        {"task_type": "countdown", "input_data": {"seconds": 90}},
-        {"task_type": "countdown", "input_data": {"seconds": 7200}},
-        {"task_type": "refusing", "input_data": {}},
-        {"task_type": "failing", "input_data": {}},
-        {"task_type": "retrying", "input_data": {"seconds": 600}},
-        {"task_type": "retrying", "input_data": {"seconds": 86_400}},
-    ]
-)
-AHEAD = st.sampled_from(
-    [None, None, timedelta(seconds=30), timedelta(minutes=10), timedelta(days=2)]
-)
-PAUSE = st.sampled_from([0.25, 1, 10, 30, 66, 360, 900, 3600, 86_400, 259_200])
-
-
-@dataclass(frozen=True)
-class Incident:
-    """Something that happens at one of the AWS calls that a worker makes for a message."""
-
-    call: int
-    what: str
-
-
-INCIDENTS = st.none() | st.builds(
-    Incident,
-    st.integers(1, 4),
-    st.sampled_from(
-        [
-            "it dies before",
-            "it dies after",
-            "AWS fails before",
-            "AWS fails after",
-            "made twice",
-            "cancelled meanwhile",
-            "delivered meanwhile",
-            "outlives its lease",
-        ]
-    ),
-)
 
 
 @dataclass(frozen=True, order=True)
@@ -90,28 +51,6 @@ class Sent:
     at: datetime
     task_id: str
     body: str
-
-
-def define_types() -> None:
-    """Register the types that the service does not have itself, once."""
-    if task_types.get("refusing"):
-        return
-
-    @task_types.task_type("refusing", dict[str, Any])
-    def _refuse(_input: Any, _run: Run) -> None:
-        raise TaskError("No.")
-
-    @task_types.task_type(
-        "failing", dict[str, Any], max_tries=MAX_TRIES["failing"], backoff=PAUSES["failing"]
-    )
-    def _fail(_input: Any, _run: Run) -> None:
-        raise OSError
-
-    @task_types.task_type("retrying", dict[str, Any], max_tries=MAX_TRIES["retrying"])
-    def _retry(asked: dict[str, Any], run: Run) -> Any:
-        if run.now - run.started_at < timedelta(seconds=int(asked["seconds"])):
-            raise Retry(PAUSES["retrying"])
-        return asked
 
 
 class Machine(RuleBasedStateMachine):

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.lifecycle import ACTIVE, ACTIVE_LIMIT, DEFAULT_MAX_TRIES, LEASE, MAX_BACKOFF
 
 KEY_PERIOD = timedelta(hours=24)
-#: How the types are tried again that `machine.py` defines.
+#: How the types that `machine.py` defines are tried again.
 PAUSES = {"failing": MAX_BACKOFF, "retrying": timedelta(minutes=20)}
 MAX_TRIES = {"failing": 2, "retrying": 3}
 

@@ -12,7 +12,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from chalicelib.config import settings as own_settings
 from tests import aws_calls
 from tests.aws_calls import Calls
-from tests.model.machine import Machine, define_types
+from tests.model.machine import Machine
+from tests.model.types import define_types
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from chalicelib import lifecycle
 from infra import sam_template
 from tests import cloud
-from tests.unit.test_resources import (
+from tests.unit.resources import (
     CONFIG,
     FUNCTIONS,
     OPERATIONS,

@@ -172,7 +172,7 @@ def test_a_strange_body_is_refused_with_every_reason(
     assert {*calls.operations} <= {"GetItem"}
 
 
-#: Bodies that are no JSON, and why.
+#: Bodies that are not JSON, and why.
 BROKEN: dict[str, tuple[bytes, str]] = {
     "NUL": (b"\0", "Expecting value: line 1 column 1 (char 0)"),
     "NUL after the end": (b"{}\0", "Extra data: line 1 column 3 (char 2)"),
@@ -201,7 +201,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("raw", "reason"), BROKEN.values(), ids=BROKEN.keys())
-def test_a_body_that_is_no_json_is_refused_with_its_reason(
+def test_a_body_that_is_not_json_is_refused_with_its_reason(
     ann: Api, api: Api, calls: Calls, raw: bytes, reason: str
 ) -> None:
     for client, path in ((ann, "/api/tasks/"), (api, "/api/token/"), (api, "/api/register/")):

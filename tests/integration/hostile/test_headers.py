@@ -102,7 +102,7 @@ HOSTS: dict[str, str] = {
 
 
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS.keys())
-def test_a_host_that_is_no_host_is_refused_where_a_link_would_name_it(ann: Api, host: str) -> None:
+def test_a_malformed_host_is_refused_where_a_link_would_name_it(ann: Api, host: str) -> None:
     body = {"task_type": "sum", "input_data": SUM}
     answers = [
         ann.get("/api/tasks/", headers={"Host": host}),

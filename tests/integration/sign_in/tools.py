@@ -1,4 +1,4 @@
-"""What the tests of these limits have in common."""
+"""What the tests of sign-ins and registrations have in common."""
 
 from tests.drivers import Answer, Api
 from tests.integration.tools import Rows
