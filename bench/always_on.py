@@ -18,7 +18,7 @@ CONNECTIONS_PER_LCU = 25
 ZONES = 2
 STORAGE_GB = 20
 
-#: The database, and the node of Redis per zone, that suffice up to so many tasks per second.
+#: The database, and the node of Redis per zone, that suffice up to this many tasks per second.
 SIZES = (
     (10, "db.t4g.medium", "cache.t4g.small"),
     (100, "db.m7g.large", "cache.t4g.small"),
@@ -27,7 +27,7 @@ SIZES = (
 
 
 def month(rate: float) -> dict[str, float]:
-    """Return the dollars of a month of so many `sum`s per second, each polled once."""
+    """Return the dollars of a month of this many `sum`s per second, each polled once."""
     database, cache = next((db, cache) for limit, db, cache in SIZES if rate <= limit)
     units = 2 * rate / REQUESTS_PER_CONNECTION / CONNECTIONS_PER_LCU
     log_bytes = 2 * costs.ACCESS_LINE + 2 * costs.EVENT_LINE

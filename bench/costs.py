@@ -21,7 +21,7 @@ STORED = 364 + 71 + 2 * 100
 #: Dollars per month of what runs without tasks: docs/operations.md, "Idle".
 IDLE = 10.58
 
-#: From so many tasks per second on, all batches are full: assumed.
+#: From this many tasks per second on, all batches are full: assumed.
 FULL_BATCHES_FROM = 1_000
 
 
@@ -48,7 +48,7 @@ COUNTDOWN = Kind("countdown of 30 s", _POST_AND_POLL, (_SNOOZE, _RUN), worker_me
 
 
 def per_million(kind: Kind, batch: int = 1, request: float | None = None) -> dict[str, float]:
-    """Return the dollars per million tasks, with so many messages per batch.
+    """Return the dollars per million tasks, with this many messages per batch.
 
     `request` is API Gateway's price of a million requests, if it is not the highest one.
     """
@@ -71,7 +71,7 @@ def per_million(kind: Kind, batch: int = 1, request: float | None = None) -> dic
 
 
 def month(kind: Kind, rate: float) -> dict[str, float]:
-    """Return the dollars of a month of so many tasks per second."""
+    """Return the dollars of a month of this many tasks per second."""
     millions = rate * prices.SECONDS / 1e6
     requests = millions * len(kind.api)
     batch = BATCH_SIZE if rate >= FULL_BATCHES_FROM else 1
@@ -137,12 +137,12 @@ def _message(batch: int) -> float:
 
 
 def _logs(size: float) -> float:
-    """Return what so many bytes per task cost, a million times."""
+    """Return what this many bytes per task cost, a million times."""
     return size * 1e6 / 1e9 * prices.LOGS.dollars
 
 
 def gateway(millions: float) -> float:
-    """Return what so many million requests cost in a month."""
+    """Return what this many million requests cost in a month."""
     dollars = 0.0
     ends = [begin for begin, _ in prices.API_GATEWAY_TIERS[1:]] + [float("inf")]
     for (begin, price), end in zip(prices.API_GATEWAY_TIERS, ends, strict=True):

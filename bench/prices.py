@@ -40,7 +40,7 @@ API_GATEWAY = Price(
     MILLION_REQUESTS,
     "https://docs.aws.amazon.com/whitepapers/latest/best-practices-api-gateway-private-apis-integration/cost-optimization.html",
 )
-#: The same beyond so many million requests per month.
+#: The same beyond this many million requests per month.
 API_GATEWAY_TIERS = ((0, API_GATEWAY.dollars), (333, 2.80), (1_000, 2.38), (20_000, 1.51))
 LAMBDA_REQUESTS = Price(0.20, MILLION_REQUESTS, _LAMBDA)
 LAMBDA_ARM = Price(0.0000133334, "GB-second", _LAMBDA)

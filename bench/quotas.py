@@ -30,7 +30,7 @@ class Quota(NamedTuple):
     name: str
     limit: int
     source: str
-    #: What so many tasks per second need of it.
+    #: What this many tasks per second need of it.
     need: Callable[[float], float]
     remedy: str
 

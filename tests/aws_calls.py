@@ -60,7 +60,7 @@ class Calls(list[Call]):
         super().__init__()
         #: Told of every call that reached AWS, the test's own included.
         self.observers: list[Callable[[Call], None]] = []
-        #: The calls that a function made without the right to.
+        #: The calls that a function had no right to make.
         self.forbidden: list[str] = []
         self._scripts: list[_Script] = []
         self._choosing = Lock()

@@ -1,4 +1,4 @@
-"""A bell between processes: who sends a message rings, so that the worker need not wait for a poll.
+"""A bell between processes: a sender rings it, so that the worker need not wait for a poll.
 
 It is a pipe. A ring that is lost costs only time, because the worker polls as well.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-#: So many rings are heard at once: the messages of one batch.
+#: How many rings are heard at once: the messages of one batch.
 _AT_ONCE = 10
 
 

@@ -11,7 +11,7 @@ from infra import ROOT
 
 #: Seconds between two looks at the processes.
 LOOK_EVERY = 0.1
-#: A process that fails within so many seconds would only fail again.
+#: A process that fails within this many seconds would only fail again.
 TRIAL = 5
 #: How long the processes may take to stop, in seconds.
 PATIENCE = 10

@@ -10,7 +10,7 @@ import schemathesis
 from schemathesis.openapi.checks import RejectedPositiveData
 
 CREATE = "POST /api/tasks/"
-#: Why a request may be refused that JSON Schema, which sees one field of one request, allows.
+#: Why a request that JSON Schema allows may be refused: a schema sees one field of one request.
 BEYOND_SCHEMAS = {
     "A user with that username already exists.",
     "The password is too similar to the username.",

@@ -113,7 +113,7 @@ def test_a_schedule_is_stored_as_the_scheduler_needs_it(aws: None) -> None:
 
 
 @pytest.mark.corrupts_data
-def test_a_schedule_that_exists_is_no_error(aws: None) -> None:
+def test_a_schedule_that_exists_is_not_an_error(aws: None) -> None:
     one = task(days=30)
     schedule(one)
     schedule(one)
@@ -121,7 +121,7 @@ def test_a_schedule_that_exists_is_no_error(aws: None) -> None:
     assert len(boto3.client("scheduler").list_schedules(GroupName=group)["Schedules"]) == 1
 
 
-def test_a_deleted_schedule_is_gone_and_deleting_it_again_is_no_error(aws: None) -> None:
+def test_a_deleted_schedule_is_gone_and_deleting_it_again_is_not_an_error(aws: None) -> None:
     one = task(days=30)
     schedule(one)
     dispatch.delete_schedule(one)

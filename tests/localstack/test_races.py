@@ -100,6 +100,6 @@ def test_a_refresh_token_used_at_once_by_many_has_one_successor(ann: Racer) -> N
     )
     call: Call = ("POST", "/api/token/refresh", {"refresh": token}, {})
     answers = spread([call] * 24)
-    # Within the grace of 10 seconds, who comes later gets the first one's answer again.
+    # Within the grace of 10 seconds, a later call gets the first one's answer again.
     assert {status for status, _ in answers} == {200}
     assert len({answer["refresh"] for _, answer in answers}) == 1
