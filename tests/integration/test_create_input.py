@@ -1,9 +1,15 @@
 """POST /api/tasks/: input that is refused, every fault named, with nothing done."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Annotated, Any
 
+import pytest
+from pydantic import AfterValidator
+
+from chalicelib import task_types
+from chalicelib.task_types import Run, Snooze, TaskInput, task_type
 from tests.aws_calls import Calls
-from tests.drivers import Api
+from tests.drivers import Api, Lambdas
 
 NUMBER = "A valid number is required."
 NO_TIME = (
@@ -178,3 +184,28 @@ def test_a_body_of_64_kib_is_read(ann: Api) -> None:
     headers = {"Content-Type": "application/json"}
     assert len(raw) == 65_536
     assert ann.post("/api/tasks/", raw=raw, headers=headers).status == 201
+
+
+def test_an_input_is_checked_when_it_comes_and_when_it_runs_and_not_when_it_is_shown(
+    ann: Api, lambdas: Lambdas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_types, "_types", {**task_types._types})
+    checked: list[str] = []
+
+    def check(word: str) -> str:
+        checked.append(word)
+        return word
+
+    class Input(TaskInput):
+        word: Annotated[str, AfterValidator(check)]
+
+    @task_type("checked", Input, progress=lambda _input, _run: {"done": 0})
+    def _wait(_given: Input, run: Run) -> Snooze:
+        return Snooze(run.now + timedelta(minutes=1))
+
+    task = ann.created("checked", input_data={"word": "once"})
+    assert checked == ["once"]
+    lambdas.work_off()
+    assert checked == ["once", "once"]
+    assert ann.task(task["id"])["progress"] == {"done": 0}
+    assert checked == ["once", "once"]
