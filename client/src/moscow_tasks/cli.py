@@ -44,7 +44,7 @@ _ADVICE: dict[type[errors.TasksError], tuple[int, str]] = {
     errors.AlreadyFinished: (FAILURE, "`moscow-tasks show ID` shows how it ended."),
     errors.TasksError: (FAILURE, "Check the URL: --url or MOSCOW_TASKS_URL."),
 }
-_AHEAD = re.compile(r"\+([0-9]{1,9})([smhd])")
+_AHEAD = re.compile(r"\+([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -320,9 +320,13 @@ def _signed_in(ctx: typer.Context, username: str, document: Mapping[str, Any]) -
 
 def _ask(name: str, prompt: str, **options: Any) -> str:
     """Ask at the terminal; without one, say what is missing instead of waiting for ever."""
-    if not sys.stdin.isatty():
+    if not _has_terminal():
         raise typer.BadParameter(f"The {name} is missing, and there is no terminal to ask at.")
     return str(typer.prompt(prompt, err=True, **options))
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _password(from_stdin: bool, *, is_new: bool) -> str:
