@@ -235,6 +235,13 @@ def test_a_link_to_another_host_is_not_followed(ann: Client, network: Network) -
     ]
 
 
+def test_a_url_may_have_a_path(network: Network) -> None:
+    network.answer(200, "{}")
+    with Client("http://api.test/prod/", transport=network) as client:
+        client.health()
+    assert str(network.requests[0].url) == "http://api.test/prod/api/health/"
+
+
 def test_an_id_stays_within_its_part_of_the_path(ann: Client, network: Network) -> None:
     with pytest.raises(errors.NotFound):
         ann.cancel("../../token/?x=")
