@@ -97,9 +97,10 @@ destroy: $(READY) stage ## delete a stage from AWS; DATA=delete also deletes the
 localstack: $(READY) ## start LocalStack in Docker and create the stack in it
 	@$(BIN)/python -m infra.local.localstack up
 
-# What a stranger sends, and faults made in front of the AWS, are the same in every cloud.
-ONE_CLOUD := tests/integration/hostile tests/integration/test_deadline.py \
-	tests/e2e/test_schemathesis.py tests/e2e/test_faulty_aws.py \
+# What a stranger or the client sends, and faults made in front of the AWS, are the same in every
+# cloud.
+ONE_CLOUD := tests/integration/hostile tests/integration/client \
+	tests/integration/test_deadline.py tests/e2e/test_schemathesis.py tests/e2e/test_faulty_aws.py \
 	tests/e2e/test_killed_workers.py
 
 test-localstack: $(READY) ## run the tests on a running LocalStack

@@ -19,7 +19,7 @@ from infra.local.cloud import cloud
 from infra.local.loops import FIRE_EVERY, OneTimeSchedules
 from tests.deploy.conftest import STAGE
 from tests.e2e.conftest import Service, clean_environment, wait_for
-from tests.e2e.test_readme import test_the_walk_through_works_as_printed
+from tests.e2e.test_readme import test_the_same_over_http_works_as_printed
 from tests.e2e.test_walk_through import (
     SUM,
     create,
@@ -38,8 +38,8 @@ __all__ = [
     "test_a_user_hands_over_tasks_and_watches_them_finish",
     "test_pages_of_45_tasks_hold_each_task_once",
     "test_tasks_that_finish_meanwhile_never_make_more_than_five_active",
+    "test_the_same_over_http_works_as_printed",
     "test_the_sixth_active_task_is_refused_and_other_users_are_not_affected",
-    "test_the_walk_through_works_as_printed",
     "test_unknown_paths_answer_in_the_shape_of_every_error",
 ]
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -136,6 +137,27 @@ def clean_environment() -> dict[str, str]:
         # The process's own account.
         kept |= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
     return {name: value for name, value in os.environ.items() if name in kept}
+
+
+def installing(folder: Path, url: str) -> dict[str, str]:
+    """Return an environment of its own: `pip install` into a folder, for the service at a URL."""
+    packages = sysconfig.get_path("purelib", "posix_prefix", {"base": str(folder)})
+    bins = (folder / "bin", Path(sys.executable).parent)
+    return clean_environment() | {
+        "PATH": os.pathsep.join([*map(str, bins), os.environ["PATH"]]),
+        "PYTHONPATH": packages,
+        "PIP_PREFIX": str(folder),
+        "PIP_IGNORE_INSTALLED": "1",
+        # What the package needs is here already, and pip shall look for nothing elsewhere. (pip
+        # reads 0 as "no build isolation".)
+        "PIP_NO_DEPS": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "MOSCOW_TASKS_URL": url,
+        # As nobody is there to type it.
+        "MOSCOW_TASKS_PASSWORD": "password",
+    }
 
 
 def running() -> list[tuple[int, int, str]]:
