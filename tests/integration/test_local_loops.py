@@ -92,7 +92,9 @@ def test_a_batch_whose_function_raises_stays_in_the_queue(
 
     counts = sqs.get_queue_attributes(QueueUrl=QUEUE_URL, AttributeNames=["All"])["Attributes"]
     assert counts["ApproximateNumberOfMessagesNotVisible"] == "2"
-    assert caplog.messages == ["batch_failed queue=tasks-test error=RuntimeError('out of order')"]
+    [line] = map(vars, caplog.records)
+    assert (line["msg"], line["queue"]) == ("batch_failed", "tasks-test")
+    assert line["error"] == "RuntimeError('out of order')"
 
 
 @pytest.fixture
