@@ -21,7 +21,9 @@ DATA   ?= keep
 COVERAGE ?= --cov
 UNREACHABLE ?= fail
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 READY  := $(VENV)/ready
+CAN_RUN := $(VENV)/can-run
 
 .DEFAULT_GOAL := help
 .PHONY: bench bench-calls bench-cpu bench-growth scaling check reliability-report test-faults localstack test-localstack test-localstack-host
@@ -32,17 +34,25 @@ help: ## list the commands
 
 install: $(READY) ## create the virtual environment
 
-$(READY): requirements-dev.txt
+$(CAN_RUN): requirements-run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "This needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.13 ..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@echo "Creating the virtual environment $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@echo "Installing what running needs ..."
+	@# The list is complete. What is imported is compiled then; the rest never needs to be.
+	@$(PIP) --no-deps --no-compile -r requirements-run.txt
 	@# The Lambdas' package contains exactly what requirements.txt lists: Lambda provides the
 	@# botocore that PynamoDB needs. This also applies to plain `chalice deploy`.
 	@printf '[download]\nno-deps = true\n' > $(VENV)/pip.conf
 	@touch $@
 
-run: $(READY) ## run the service on this machine (CLOUD=embedded|localstack|<url>, PORT=8000)
+$(READY): requirements-dev.txt $(CAN_RUN)
+	@echo "Installing what developing and testing need ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+run: $(CAN_RUN) ## run the service on this machine (CLOUD=embedded|localstack|<url>, PORT=8000)
 	@$(BIN)/python -m infra.local --cloud $(CLOUD) --port $(PORT)
 
 test: lint test-unit test-faults test-model ## run linters, the type checker and all tests that need no Docker
@@ -147,6 +157,9 @@ format: $(READY) ## format the code
 lock: ## pin all requirements again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command 'make lock' -o requirements-dev.txt requirements-dev.in
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command 'make lock' --constraint requirements-dev.txt \
+		-o requirements-run.txt requirements-run.in
 	uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
 		--custom-compile-command 'make lock' --constraint requirements-dev.txt \
 		$(addprefix --no-emit-package ,botocore jmespath python-dateutil six urllib3) \

@@ -1,5 +1,6 @@
 """The Lambdas of the service: the HTTP API, the worker, the dead letters, the sweeper."""
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ from aws_lambda_powertools import Logger
 from chalice import Chalice
 from chalice.app import CloudWatchEvent, SQSEvent
 
-from chalicelib import api, batch, metrics, sweeper, times, worker
+from chalicelib import batch, metrics, sweeper, times, worker
 from chalicelib.config import settings
 
 #: A sweep stops when its Lambda has this little time left.
@@ -15,7 +16,11 @@ SWEEP_RESERVE = timedelta(seconds=10)
 
 log = Logger(service="tasks")
 app = Chalice(app_name="tasks", configure_logs=False)
-api.mount(app)
+# Lambda tells which of its functions this is for; anywhere else, it is for all of them.
+if os.environ.get("_HANDLER", "app.app") == "app.app":
+    from chalicelib import api
+
+    api.mount(app)
 
 
 @app.on_sqs_message(

@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib import deadline, logs, times
+from chalicelib import aws, deadline, logs, times
 from chalicelib.config import settings
 from chalicelib.lifecycle import MAX_DELAY
 
@@ -228,9 +227,11 @@ def _whole_seconds(delay: timedelta) -> int:
 
 @cache
 def _sqs() -> "SQSClient":
-    return deadline.keep(boto3.client("sqs", config=_CONFIG))
+    client: SQSClient = aws.client("sqs", _CONFIG)
+    return client
 
 
 @cache
 def _scheduler() -> "EventBridgeSchedulerClient":
-    return deadline.keep(boto3.client("scheduler", config=_CONFIG))
+    client: EventBridgeSchedulerClient = aws.client("scheduler", _CONFIG)
+    return client

@@ -4,19 +4,19 @@ import json
 import secrets
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import boto3
 import jwt
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from passlib.context import CryptContext
-from passlib.utils import MAX_PASSWORD_SIZE
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from chalicelib import deadline, errors, logs, times
+from chalicelib import aws, errors, logs, times
 from chalicelib.config import settings
+
+if TYPE_CHECKING:
+    from passlib.context import CryptContext
 
 log = Logger(service="tasks", child=True)
 
@@ -36,31 +36,40 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
 )
 
-# OWASP's minimum for argon2id (Password Storage Cheat Sheet): 19 MiB, 2 iterations, 1 lane.
-_passwords = CryptContext(
-    ["argon2"],
-    argon2__type="ID",
-    argon2__memory_cost=19 * 1024,
-    argon2__time_cost=2,
-    argon2__parallelism=1,
-)
-# The hash of discarded random bytes, with the parameters above. A sign-in for an unknown user
-# is verified against it, so that it takes as long as any other.
+# The hash of discarded random bytes, with the parameters of `_passwords`. A sign-in for an unknown
+# user is verified against it, so that it takes as long as any other.
 _NOBODYS_HASH = (
     "$argon2id$v=19$m=19456,t=2,p=1$hVAqxRhjDCGkdK4VImQs5Q$"
     "cHLcuriNylMlF4ulT1iymEZbPCBWc2F9/tUsUICPPa8"
 )
 
 
+@cache
+def _passwords() -> "CryptContext":
+    """Return what hashes passwords. Only signing up and signing in import it."""
+    from passlib.context import CryptContext
+
+    # OWASP's minimum for argon2id (Password Storage Cheat Sheet): 19 MiB, 2 iterations, 1 lane.
+    return CryptContext(
+        ["argon2"],
+        argon2__type="ID",
+        argon2__memory_cost=19 * 1024,
+        argon2__time_cost=2,
+        argon2__parallelism=1,
+    )
+
+
 def hash_password(password: str) -> str:
     """Return the argon2id hash of a password."""
-    return str(_passwords.hash(password))
+    return str(_passwords().hash(password))
 
 
 def verify_password(password: str, password_hash: str | None) -> bool:
     """Tell whether a password is right; without a hash this takes just as long."""
+    from passlib.utils import MAX_PASSWORD_SIZE
+
     # passlib refuses longer ones; stored passwords are far shorter.
-    matches = _passwords.verify(password[:MAX_PASSWORD_SIZE], password_hash or _NOBODYS_HASH)
+    matches = _passwords().verify(password[:MAX_PASSWORD_SIZE], password_hash or _NOBODYS_HASH)
     return bool(matches) and password_hash is not None
 
 
@@ -135,7 +144,7 @@ class _Keys:
     """
 
     def __init__(self) -> None:
-        self._client = deadline.keep(boto3.client("secretsmanager", config=_CONFIG))
+        self._client = aws.client("secretsmanager", _CONFIG)
         self._read()
 
     def current(self) -> tuple[str, str]:

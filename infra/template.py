@@ -1,14 +1,10 @@
 """infra/resources.yaml, read: what the stack of a stage consists of."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
-import cfnlint.decode  # type: ignore[import-untyped]
-from cfnlint.decode.node import dict_node  # type: ignore[import-untyped]
-
-from infra import PackageError
+from chalice.package import YAMLTemplateSerializer
 
 TEMPLATE = Path(__file__).with_name("resources.yaml")
 
@@ -19,11 +15,8 @@ Json = dict[str, Any]
 
 
 def read_template() -> Json:
-    """Return resources.yaml with its short tags expanded. Raises PackageError."""
-    decoded, faults = cfnlint.decode.decode(str(TEMPLATE))
-    if not isinstance(decoded, dict_node):
-        raise PackageError(f"{TEMPLATE.name} cannot be read: {faults}")
-    template: Json = json.loads(json.dumps(decoded))
+    """Return resources.yaml with its short tags expanded."""
+    template: Json = YAMLTemplateSerializer().load_template(TEMPLATE.read_text())
     return template
 
 

@@ -7,7 +7,6 @@ from typing import Annotated
 from chalice import Response
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     JsonValue,
     ValidationInfo,
@@ -21,6 +20,7 @@ from chalicelib.api.call import Call
 from chalicelib.api.fields import SPACE, Reasons, Text, described, read
 from chalicelib.api.routing import route
 from chalicelib.errors import InvalidToken, Throttled, WrongCredentials
+from chalicelib.lazy_model import LazyModel
 
 # As in Django's UnicodeUsernameValidator; \w are the letters and digits of any alphabet.
 _USERNAME = re.compile(r"[\w.@+-]+")
@@ -74,7 +74,7 @@ _TOKEN = (
 _REFRESH = {"refresh": "$response.body#/refresh"}
 
 
-class Registration(BaseModel):
+class Registration(LazyModel):
     """A new account."""
 
     username: Annotated[
@@ -112,14 +112,14 @@ class Registration(BaseModel):
         return password
 
 
-class Account(BaseModel):
+class Account(LazyModel):
     """The account."""
 
     id: Annotated[str, described(format="uuid")]
     username: str
 
 
-class Credentials(BaseModel):
+class Credentials(LazyModel):
     """What a user signs in with."""
 
     username: Annotated[Text, AfterValidator(_normalize)]
@@ -128,14 +128,14 @@ class Credentials(BaseModel):
     model_config = _example({"username": "ann", "password": "correct horse"})
 
 
-class TokenPair(BaseModel):
+class TokenPair(LazyModel):
     """The tokens."""
 
     access: Token
     refresh: Token
 
 
-class RefreshToken(BaseModel):
+class RefreshToken(LazyModel):
     """A refresh token."""
 
     refresh: Text
@@ -143,7 +143,7 @@ class RefreshToken(BaseModel):
     model_config = _example({"refresh": _TOKEN})
 
 
-class AnyToken(BaseModel):
+class AnyToken(LazyModel):
     """An access or a refresh token."""
 
     token: Text
@@ -151,7 +151,7 @@ class AnyToken(BaseModel):
     model_config = _example({"token": _TOKEN})
 
 
-class Done(BaseModel):
+class Done(LazyModel):
     """Done."""
 
 

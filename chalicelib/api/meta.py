@@ -4,18 +4,19 @@ from typing import Any, Literal
 
 from aws_lambda_powertools import Logger
 from chalice import Response
-from pydantic import BaseModel, RootModel
+from pydantic import RootModel
 
 from chalicelib import dispatch, errors, logs, models, task_types
 from chalicelib.api import openapi
 from chalicelib.api.answers import answer
 from chalicelib.api.call import Call
 from chalicelib.api.routing import route
+from chalicelib.lazy_model import LazyModel
 
 log = Logger(service="tasks", child=True)
 
 
-class TaskType(BaseModel):
+class TaskType(LazyModel):
     """A kind of task."""
 
     task_type: str
@@ -24,17 +25,17 @@ class TaskType(BaseModel):
     input_schema: dict[str, Any]
 
 
-class TaskTypes(RootModel[list[TaskType]]):
+class TaskTypes(LazyModel, RootModel[list[TaskType]]):
     """All task types, by name."""
 
 
-class Health(BaseModel):
+class Health(LazyModel):
     """The table and the queue answer."""
 
     status: Literal["ok"] = "ok"
 
 
-class Document(RootModel[dict[str, Any]]):
+class Document(LazyModel, RootModel[dict[str, Any]]):
     """An OpenAPI 3.1 document."""
 
 

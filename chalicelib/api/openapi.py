@@ -13,6 +13,7 @@ from chalicelib.api.errors import ANSWERS
 from chalicelib.api.routing import Route
 from chalicelib.api.task_request import TaskRequest, describe_types
 from chalicelib.errors import InvalidFields, ServiceError
+from chalicelib.lazy_model import LazyModel
 
 _SCHEMA = "#/components/schemas/{model}"
 
@@ -20,14 +21,14 @@ _SCHEMA = "#/components/schemas/{model}"
 Group = tuple[type[ServiceError], ...]
 
 
-class Error(BaseModel):
+class Error(LazyModel):
     """What went wrong, in words and for programs."""
 
     detail: str
     code: str
 
 
-class Reasons(RootModel["dict[str, list[str] | Reasons]"]):
+class Reasons(LazyModel, RootModel["dict[str, list[str] | Reasons]"]):
     """The reasons for each invalid field, nested as the request is."""
 
 
@@ -156,9 +157,10 @@ def _reference(kind: str, name: str) -> dict[str, Any]:
 
 def _schemas(described: Iterable[Route], now: datetime) -> dict[str, Any]:
     read = {route.body for route in described if route.body}
-    written = {model for route in described for model in route.answers.values() if model}
+    written: set[type[BaseModel]] = {Error, Reasons}
+    written |= {model for route in described for model in route.answers.values() if model}
     models = [(model, "validation") for model in (*read, TaskRequest)]
-    models += [(model, "serialization") for model in (*written, Error, Reasons)]
+    models += [(model, "serialization") for model in written]
     _, definitions = models_json_schema(models, ref_template=_SCHEMA)  # type: ignore[arg-type]
     schemas: dict[str, Any] = dict(sorted(definitions["$defs"].items()))
     describe_types(schemas, _SCHEMA, now)

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from chalicelib import exact_json, logs, models, task_types, times
+from chalicelib.lazy_model import LazyModel
 from chalicelib.lifecycle import Status
 from chalicelib.models import events
 from chalicelib.task_types import Run
@@ -43,7 +44,7 @@ Time = Annotated[
 Json = Annotated[str, PlainSerializer(exact_json.Raw, return_type=Any)]
 
 
-class Task(BaseModel):
+class Task(LazyModel):
     """The task."""
 
     # Each field is read from the attribute of the row with its name or its alias.

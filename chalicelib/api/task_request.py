@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
     PlainValidator,
     ValidationInfo,
     WithJsonSchema,
@@ -14,6 +13,7 @@ from pydantic import (
 )
 
 from chalicelib import exact_json, task_types, times
+from chalicelib.lazy_model import LazyModel
 from chalicelib.task_types import TaskType
 from chalicelib.tasks import MAX_AHEAD, check_scheduled_at
 
@@ -68,7 +68,7 @@ def _parse_time(value: object) -> datetime:
         raise ValueError("Datetime value out of range.") from None
 
 
-class TaskRequest(BaseModel):
+class TaskRequest(LazyModel):
     """A task to create. Reading one takes the context `now`, an aware datetime."""
 
     task_type: Annotated[TaskType, PlainValidator(_read_type), WithJsonSchema({"type": "string"})]

@@ -9,7 +9,7 @@ from typing import Annotated
 from urllib.request import parse_http_list
 
 from chalice import Response
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from chalicelib import exact_json, listing, models, tasks
 from chalicelib.api import pagination
@@ -29,6 +29,7 @@ from chalicelib.errors import (
     NotFound,
     UserNotFound,
 )
+from chalicelib.lazy_model import LazyModel
 from chalicelib.lifecycle import Status
 
 _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}")
@@ -38,7 +39,7 @@ _SECONDS = re.compile(r'0*[1-9][0-9]*|"0*[1-9][0-9]*"|""|')
 Link = Annotated[str | None, WithJsonSchema({"type": ["string", "null"], "format": "uri"})]
 
 
-class TaskPage(BaseModel):
+class TaskPage(LazyModel):
     """A page of tasks."""
 
     count: Annotated[int, Field(ge=0)]

@@ -5,10 +5,12 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
+from chalicelib.lazy_model import LazyModel
 from chalicelib.lifecycle import (
     DEFAULT_BACKOFF,
     DEFAULT_MAX_TRIES,
@@ -18,7 +20,7 @@ from chalicelib.lifecycle import (
 )
 
 
-class TaskInput(BaseModel):
+class TaskInput(LazyModel):
     """The base of a type's input: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,7 +79,11 @@ class TaskType:
     backoff: timedelta
     #: Whether it may run in the request that creates the task.
     inline: bool
-    _input: TypeAdapter[Any] = field(repr=False)
+    _input_model: Any = field(repr=False)
+
+    @cached_property
+    def _input(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self._input_model)
 
     def read(self, input_data: Mapping[str, Any]) -> Any:
         """Check `input_data` and return it typed. Raises pydantic.ValidationError."""
@@ -140,7 +146,7 @@ def task_type(
             max_tries=max_tries,
             backoff=backoff,
             inline=inline,
-            _input=TypeAdapter(input_model),
+            _input_model=input_model,
         )
         return function
 

@@ -5,7 +5,11 @@ import os
 import signal
 import socket
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
+from urllib.request import urlopen
 
 from infra import stack
 from infra.local import bell, emulated, processes
@@ -23,6 +27,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
+        print("Starting AWS ...", flush=True)
         with cloud(arguments.cloud, arguments.data) as endpoint:
             _serve(endpoint, arguments.port)
     except KeyboardInterrupt:
@@ -46,11 +51,12 @@ def _serve(endpoint: str, port: int) -> None:
         listener = socket.create_server(("127.0.0.1", port), backlog=1024)
     except OSError as error:
         raise SystemExit(f"Cannot use port {port} ({error}); try: make run PORT=8001") from None
+    print(f"Creating the stack in {endpoint} ...", flush=True)
     stack.deploy(STAGE, template=emulated.template())
     os.environ |= stack.environment(STAGE)
     ears, rope = bell.make()
-    print(f"AWS:     {endpoint}", f"Service: http://localhost:{port}/api/", sep="\n", flush=True)
-    print("Press Ctrl-C to stop.", flush=True)
+    print("Starting the service ...", flush=True)
+    Thread(target=_tell_when_ready, args=[port], daemon=True).start()
     processes.keep_running(
         [
             *(Process("api", [listener.fileno(), rope]) for _ in range(APIS)),
@@ -58,6 +64,15 @@ def _serve(endpoint: str, port: int) -> None:
             Process("timers"),
         ]
     )
+
+
+def _tell_when_ready(port: int) -> None:
+    while True:
+        # Until a process accepts it, the request waits.
+        with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/api/health/"):
+            break
+        time.sleep(1)
+    print(f"Ready: http://localhost:{port}/api/  Press Ctrl-C to stop.", flush=True)
 
 
 def _arguments() -> argparse.Namespace:

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-import boto3
+from chalicelib import aws
 
 #: How many rings are heard at once: the messages of one batch.
 _AT_ONCE = 10
@@ -31,8 +31,7 @@ def ring_when_sending(rope: int) -> None:
         with suppress(BlockingIOError):
             os.write(rope, b"!")
 
-    boto3.DEFAULT_SESSION = session = boto3.Session()
-    session.events.register("after-call.sqs.SendMessage", ring)
+    aws.session().register("after-call.sqs.SendMessage", ring)
 
 
 def wait(ears: int, seconds: float) -> bool:

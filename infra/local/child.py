@@ -6,8 +6,12 @@ import socket
 import sys
 from collections.abc import Callable
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 import uvicorn
+
+if TYPE_CHECKING:
+    from chalice import Chalice
 
 
 def main() -> None:
@@ -39,24 +43,19 @@ def _api(listener: int, rope: int) -> None:
     from infra.local import bell, server
 
     bell.ring_when_sending(rope)
-    # The app reads its settings when it is imported.
-    from app import app
-
-    server.serve(app, socket.socket(fileno=listener))
+    server.serve(_app(), socket.socket(fileno=listener))
 
 
 def _worker(ears: int) -> None:
-    from app import app
     from infra.local import loops
 
-    loops.work(app, ears, _stopped())
+    loops.work(_app(), ears, _stopped())
 
 
 def _timers() -> None:
-    from app import app
     from infra.local import loops
 
-    loops.keep_time(app, _stopped())
+    loops.keep_time(_app(), _stopped())
 
 
 #: What a process does, with the descriptors that it inherits.
@@ -66,6 +65,15 @@ ROLES: dict[str, Callable[..., None]] = {
     "worker": _worker,
     "timers": _timers,
 }
+
+
+def _app() -> "Chalice":
+    """Import the app, which reads its settings, and let its log be read by people."""
+    from app import app, log
+    from infra.local import log_lines
+
+    log_lines.install(log)
+    return app
 
 
 def _stopped() -> Event:

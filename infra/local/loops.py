@@ -1,6 +1,5 @@
 """What AWS does by itself: feed the Lambdas from the queues, tick, fire one-time schedules."""
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Event, Thread
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import boto3
+from aws_lambda_powertools import Logger
 from chalice import Chalice
 from chalice.local import LambdaContext
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
     from mypy_boto3_sqs import SQSClient
 
-log = logging.getLogger(__name__)
+log = Logger(service="tasks", child=True)
 
 #: Seconds between two sweeps, as in the app's schedule.
 SWEEP_EVERY = 60
@@ -101,7 +101,7 @@ def feed(sqs: "SQSClient", queue_url: str, function: Callable[[Any, Any], Any]) 
     try:
         answer = function({"Records": records}, LambdaContext("worker", 512, TIMEOUT_MS)) or {}
     except Exception as error:
-        log.error("batch_failed queue=%s error=%r", queue_url.rsplit("/", 1)[1], error)
+        log.error("batch_failed", queue=queue_url.rsplit("/", 1)[1], error=repr(error))
         return len(messages)
     failed = {failure["itemIdentifier"] for failure in answer.get("batchItemFailures", [])}
     done = [message for message in messages if message["MessageId"] not in failed]

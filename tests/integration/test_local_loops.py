@@ -10,7 +10,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
+from botocore.session import Session
 
+from chalicelib import aws
 from infra.local import bell
 from infra.local.loops import OneTimeSchedules, feed, work
 from tests import cloud
@@ -92,12 +95,16 @@ def test_a_batch_whose_function_raises_stays_in_the_queue(
 
     counts = sqs.get_queue_attributes(QueueUrl=QUEUE_URL, AttributeNames=["All"])["Attributes"]
     assert counts["ApproximateNumberOfMessagesNotVisible"] == "2"
-    assert caplog.messages == ["batch_failed queue=tasks-test error=RuntimeError('out of order')"]
+    [line] = map(vars, caplog.records)
+    assert (line["msg"], line["queue"]) == ("batch_failed", "tasks-test")
+    assert line["error"] == "RuntimeError('out of order')"
 
 
 @pytest.fixture
-def a_bell() -> Iterator[tuple[int, int]]:
-    """The end of a bell that hears and the end that rings."""
+def a_bell(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
+    """The end of a bell that hears and the end that rings, for clients of a new process."""
+    session = Session()
+    monkeypatch.setattr(aws, "session", lambda: session)
     ends = bell.make()
     yield ends
     for end in ends:
@@ -131,7 +138,7 @@ def test_whoever_sends_a_message_rings_and_one_who_waits_hears_it(
 ) -> None:
     ears, rope = a_bell
     bell.ring_when_sending(rope)
-    client = boto3.client("sqs", region_name=cloud.REGION)
+    client = aws.client("sqs", Config())
     assert not bell.wait(ears, 0)
 
     client.send_message(QueueUrl=QUEUE_URL, MessageBody="one")
@@ -147,5 +154,5 @@ def test_a_bell_that_nobody_hears_stops_nobody(sqs: Any, a_bell: tuple[int, int]
             os.write(rope, b"!" * 4096)
         except BlockingIOError:
             break
-    client = boto3.client("sqs", region_name=cloud.REGION)
+    client = aws.client("sqs", Config())
     assert client.send_message(QueueUrl=QUEUE_URL, MessageBody="one")["MessageId"]

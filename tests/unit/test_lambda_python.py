@@ -55,7 +55,7 @@ def make(home: Path, *more: str) -> str:
 
 
 def test_python_3_13_is_found_where_pyenv_has_it(home: Path) -> None:
-    printed = make(home, "-W", "requirements-dev.txt")
+    printed = make(home, "-W", "requirements-run.txt")
     assert f"{home}/.pyenv/versions/3.13.9/bin/python3.13 -m venv .venv-3.13" in printed
     assert ".venv-3.13/bin/python -m infra.package" in printed
 

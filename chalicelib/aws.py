@@ -1,0 +1,20 @@
+"""Clients for AWS, made by botocore alone: importing boto3 takes as long as everything else."""
+
+from functools import cache
+from typing import Any
+
+from botocore.config import Config
+from botocore.session import Session, get_session
+
+from chalicelib import deadline
+
+
+@cache
+def session() -> Session:
+    """Return the session of this process; it keeps what it has read of AWS's models."""
+    return get_session()
+
+
+def client(service: str, config: Config) -> Any:
+    """Return a new client, which raises Unavailable if it is used too late in a request."""
+    return deadline.keep(session().create_client(service, config=config))
