@@ -36,7 +36,9 @@ $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "This needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.13 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@# The lock is complete, and leaves out what flask-openapi-swagger asks for but we do not need.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r requirements-dev.txt
 	@# The Lambdas' package contains exactly what requirements.txt lists: Lambda provides the
 	@# botocore that PynamoDB needs. This also applies to plain `chalice deploy`.
 	@printf '[download]\nno-deps = true\n' > $(VENV)/pip.conf

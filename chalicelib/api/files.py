@@ -16,19 +16,21 @@ _MEDIA_TYPES = {
 
 
 class Files:
-    """The files of one folder. Their version is a hash of all of them.
+    """The files of one folder, and single ones from elsewhere.
 
-    It is a part of the path, so a file can name its neighbours by relative addresses.
+    Their version is a hash of all of them. It is a part of the path, so a file can name its
+    neighbours by relative addresses.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *others: Path) -> None:
         self._folder = folder
+        self._others = others
 
     @cached_property
     def texts(self) -> dict[str, str]:
         """The files by name, without the pages themselves."""
-        paths = sorted(path for path in self._folder.iterdir() if path.suffix in _MEDIA_TYPES)
-        return {path.name: path.read_text("utf-8") for path in paths}
+        own = sorted(path for path in self._folder.iterdir() if path.suffix in _MEDIA_TYPES)
+        return {path.name: path.read_text("utf-8") for path in (*own, *self._others)}
 
     @cached_property
     def version(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, RootModel
 from pydantic.json_schema import models_json_schema
 
+from chalicelib import VERSION
 from chalicelib.api import middleware, routing
 from chalicelib.api.errors import ANSWERS
 from chalicelib.api.routing import Route
@@ -46,8 +47,11 @@ def document(server: str, now: datetime) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Asynchronous tasks",
-            "version": "1.0.0",
-            "description": "Create tasks that run at once or at a time in Moscow.",
+            "version": VERSION,
+            "description": (
+                "Create tasks that run at once or at a time in Moscow. Register, sign in, and send "
+                "the access token with every request about tasks."
+            ),
         },
         "servers": [{"url": server}],
         "paths": {
