@@ -110,7 +110,7 @@ def _success(route: Route, status: int, model: type[BaseModel] | None) -> dict[s
     }
     if model:
         response["content"] = _content(_schema(model))
-    if route.links:
+    if model and route.links:
         response["links"] = route.links
     return response
 
@@ -133,8 +133,13 @@ def _error_response(group: Group) -> dict[str, Any]:
     return {
         "description": "\n".join(map(_doc, group)),
         "headers": own | _common_headers(),
-        "content": _content(_error_schema(group)),
+        "content": _content(_error_schema(group), {error.code: _example(error) for error in group}),
     }
+
+
+def _example(error: type[ServiceError]) -> dict[str, Any]:
+    example = error(*ANSWERS[error].example)
+    return {"summary": _doc(error), "value": example.body()}
 
 
 def _error_schema(group: Group) -> dict[str, Any]:
@@ -151,8 +156,11 @@ def _common_headers() -> dict[str, Any]:
     return {header.name: _reference("headers", header.name) for header in middleware.HEADERS}
 
 
-def _content(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
+def _content(
+    schema: dict[str, Any], examples: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    more = {"examples": examples} if examples else {}
+    return {"application/json": {"schema": schema, **more}}
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from chalicelib.api import pagination
 from chalicelib.api.answers import answer, answer_error
 from chalicelib.api.call import Call
 from chalicelib.api.errors import InvalidIdempotencyKey
-from chalicelib.api.fields import read
+from chalicelib.api.fields import example, read
 from chalicelib.api.headers import RETRY_AFTER, Header
 from chalicelib.api.routing import header, in_path, query, route
-from chalicelib.api.task_answer import Task, TaskDetail, serialize
+from chalicelib.api.task_answer import EXAMPLE, Task, TaskDetail, serialize
 from chalicelib.api.task_request import TaskRequest
 from chalicelib.errors import (
     ActiveTaskLimit,
@@ -45,6 +45,8 @@ class TaskPage(BaseModel):
     next: Link
     previous: Link
     results: Annotated[list[Task], Field(max_length=listing.PAGE_SIZE)]
+
+    model_config = example({"count": 1, "next": None, "previous": None, "results": [EXAMPLE]})
 
 
 _LOCATION = Header("Location", "Where the task is.", {"type": "string", "format": "uri"})
@@ -174,6 +176,7 @@ def list_(call: Call) -> Response:
         ),
     ],
     headers=[_ETAG, _POLL],
+    links={"cancel": {"operationId": "tasks_cancel", "parameters": _THE_TASK}},
 )
 def show(call: Call, task_id: str) -> Response:
     task = tasks.show(call.user_id, task_id)
