@@ -77,7 +77,7 @@ _FIXED = {one.name: one.schema["const"] for one in HEADERS if "const" in one.sch
 
 
 def answer_request(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Answer a request of any method; errors are answered in the contract's shape."""
+    """Answer a request of any method; errors are answered as docs/contract.md has them."""
     if not request.context.get("requestId"):
         request.context["requestId"] = str(uuid4())
     request_id = read_request_id(request)

@@ -135,7 +135,7 @@ def _view(app: Chalice, path: str) -> Handler:
 
 
 def _respond(path: str, request: Request, parameters: dict[str, str]) -> Response:
-    """Check a request in the contract's order and hand it to its function."""
+    """Check a request in the order of docs/contract.md and hand it to its function."""
     if request.method == "OPTIONS":
         return Response("", {"Access-Control-Allow-Methods": allowed_methods(path)}, 200)
     methods = routes[path]
