@@ -1,4 +1,4 @@
-"""The version is in one place."""
+"""The service, its client and the changelog have one version."""
 
 import re
 from pathlib import Path
@@ -15,3 +15,8 @@ def test_the_newest_release_in_the_changelog_is_the_version() -> None:
 
 def test_the_changelog_has_room_for_what_is_not_released() -> None:
     assert re.findall(r"^## (\S+)", CHANGELOG, re.MULTILINE)[0] == "[Unreleased]"
+
+
+def test_the_client_has_the_version_of_the_service() -> None:
+    client = Path(__file__).parents[2] / "client" / "src" / "moscow_tasks" / "version.py"
+    assert f'VERSION = "{VERSION}"' in client.read_text()
