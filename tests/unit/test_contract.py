@@ -88,5 +88,5 @@ def test_every_link_leads_to_a_file() -> None:
     root = Path(__file__).parents[2]
     pages = [*root.glob("*.md"), *root.glob("docs/*.md")]
     for page in pages:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        for link in re.findall(r"(?<!!)\[[^\]]*\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
             assert (page.parent / link).exists(), (page.name, link)
