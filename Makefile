@@ -49,7 +49,7 @@ $(CAN_RUN): requirements-run.txt
 
 $(READY): requirements-dev.txt $(CAN_RUN)
 	@echo "Installing what developing and testing need ..."
-	@$(PIP) -r requirements-dev.txt
+	@$(PIP) --no-deps -r requirements-dev.txt
 	@touch $@
 
 run: $(CAN_RUN) ## run the service on this machine (CLOUD=embedded|localstack|<url>, PORT=8000)

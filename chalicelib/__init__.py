@@ -25,3 +25,6 @@ config      settings, read once from the environment
 
 Imports only point down this list; import-linter checks it.
 """
+
+#: The version of the service; CHANGELOG.md says what is in it.
+VERSION = "1.0.0"

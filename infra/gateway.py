@@ -1,4 +1,4 @@
-"""API Gateway's own responses, in the contract's error shape instead of its own."""
+"""API Gateway's own responses, in the error shape of docs/contract.md instead of its own."""
 
 import json
 from dataclasses import dataclass, field

@@ -21,7 +21,7 @@ from infra.gateway import SECURITY_HEADERS
 #: How far ahead the probe schedules its task, and how long it waits for the task's start after
 #: that. EventBridge Scheduler only takes part if it is more than a minute.
 AHEAD, PATIENCE = timedelta(seconds=70), timedelta(seconds=60)
-#: The contract: a task starts within 2 seconds after its time, never before it.
+#: docs/contract.md: a task starts within 2 seconds after its time, never before it.
 ON_TIME = timedelta(seconds=2)
 #: Requests at once: one Lambda answers one at a time, so most of them start a new one.
 BURST = 10

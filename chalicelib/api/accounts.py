@@ -7,8 +7,6 @@ from typing import Annotated
 from chalice import Response
 from pydantic import (
     AfterValidator,
-    ConfigDict,
-    JsonValue,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -17,7 +15,7 @@ from pydantic import (
 from chalicelib import accounts, passwords
 from chalicelib.api.answers import answer
 from chalicelib.api.call import Call
-from chalicelib.api.fields import SPACE, Reasons, Text, described, read
+from chalicelib.api.fields import SPACE, Reasons, Text, described, example, read
 from chalicelib.api.routing import route
 from chalicelib.errors import InvalidToken, Throttled, WrongCredentials
 from chalicelib.lazy_model import LazyModel
@@ -55,10 +53,6 @@ def _check_username(username: str) -> str:
     if reasons:
         raise Reasons(reasons)
     return username
-
-
-def _example(fields: dict[str, JsonValue]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 Token = Annotated[
@@ -100,7 +94,7 @@ class Registration(LazyModel):
         ),
     ]
 
-    model_config = _example({"username": "ann", "password": "correct horse"})
+    model_config = example({"username": "ann", "password": "correct horse"})
 
     @field_validator("password")
     @classmethod
@@ -118,6 +112,8 @@ class Account(LazyModel):
     id: Annotated[str, described(format="uuid")]
     username: str
 
+    model_config = example({"id": "3e7f9a52-6c1d-4b8e-9f04-d2a5b8c7e610", "username": "ann"})
+
 
 class Credentials(LazyModel):
     """What a user signs in with."""
@@ -125,7 +121,7 @@ class Credentials(LazyModel):
     username: Annotated[Text, AfterValidator(_normalize)]
     password: Text
 
-    model_config = _example({"username": "ann", "password": "correct horse"})
+    model_config = example({"username": "ann", "password": "correct horse"})
 
 
 class TokenPair(LazyModel):
@@ -134,13 +130,15 @@ class TokenPair(LazyModel):
     access: Token
     refresh: Token
 
+    model_config = example({"access": _TOKEN, "refresh": _TOKEN})
+
 
 class RefreshToken(LazyModel):
     """A refresh token."""
 
     refresh: Text
 
-    model_config = _example({"refresh": _TOKEN})
+    model_config = example({"refresh": _TOKEN})
 
 
 class AnyToken(LazyModel):
@@ -148,11 +146,13 @@ class AnyToken(LazyModel):
 
     token: Text
 
-    model_config = _example({"token": _TOKEN})
+    model_config = example({"token": _TOKEN})
 
 
 class Done(LazyModel):
     """Done."""
+
+    model_config = example({})
 
 
 @route(

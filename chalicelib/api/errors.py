@@ -70,7 +70,7 @@ class MethodNotAllowed(ServiceError):
 
 
 class NotAcceptable(ServiceError):
-    """The client does not accept JSON."""
+    """The client does not accept what the route answers with."""
 
     code = "not_acceptable"
     detail = "Could not satisfy the request Accept header."
@@ -116,6 +116,8 @@ class ErrorAnswer:
     value: Callable[[Any], str] = str
     #: What the body has besides `detail` and `code`, as JSON Schema has properties.
     more: Mapping[str, Any] = field(default_factory=dict)
+    #: What the error in the document's example is made from.
+    example: tuple[Any, ...] = ()
 
     def headers(self, error: ServiceError) -> dict[str, str]:
         return {self.header.name: self.value(error)} if self.header else {}
@@ -150,25 +152,33 @@ _TASK = {"$ref": "#/components/schemas/Task"}
 
 #: The answer to each error.
 ANSWERS: dict[type[ServiceError], ErrorAnswer] = {
-    errors.InvalidFields: ErrorAnswer(400),
-    ParseError: ErrorAnswer(400),
+    errors.InvalidFields: ErrorAnswer(400, example=({"username": ["This field is required."]},)),
+    ParseError: ErrorAnswer(
+        400, example=("JSON parse error - Expecting value: line 1 column 1 (char 0)",)
+    ),
     InvalidHost: ErrorAnswer(400),
     InvalidIdempotencyKey: ErrorAnswer(400),
     NotAuthenticated: ErrorAnswer(401, _CHALLENGE, _challenge),
     BadAuthorizationHeader: ErrorAnswer(401, _CHALLENGE, _challenge),
-    InvalidAccessToken: ErrorAnswer(401, _CHALLENGE, _challenge, {"messages": _MESSAGES}),
+    InvalidAccessToken: ErrorAnswer(
+        401, _CHALLENGE, _challenge, {"messages": _MESSAGES}, ("Token is expired",)
+    ),
     errors.InvalidToken: ErrorAnswer(401, _CHALLENGE, _challenge),
     errors.UserNotFound: ErrorAnswer(401, _CHALLENGE, _challenge),
     errors.WrongCredentials: ErrorAnswer(401, _CHALLENGE, _challenge),
     errors.NotFound: ErrorAnswer(404),
-    MethodNotAllowed: ErrorAnswer(405),
+    MethodNotAllowed: ErrorAnswer(405, example=("PUT",)),
     NotAcceptable: ErrorAnswer(406),
-    errors.AlreadyFinished: ErrorAnswer(409, more={"task": _TASK}),
+    errors.AlreadyFinished: ErrorAnswer(409, more={"task": _TASK}, example=(None,)),
     RequestTooLarge: ErrorAnswer(413),
-    UnsupportedMediaType: ErrorAnswer(415),
+    UnsupportedMediaType: ErrorAnswer(415, example=("text/plain",)),
     errors.IdempotencyKeyReused: ErrorAnswer(422),
-    errors.ActiveTaskLimit: ErrorAnswer(429, more={"limit": _COUNT, "active": _COUNT}),
-    errors.Throttled: ErrorAnswer(429, RETRY_AFTER, _retry_after),
-    InternalError: ErrorAnswer(500, more={"request_id": {"type": "string"}}),
+    errors.ActiveTaskLimit: ErrorAnswer(
+        429, more={"limit": _COUNT, "active": _COUNT}, example=(5, 5)
+    ),
+    errors.Throttled: ErrorAnswer(429, RETRY_AFTER, _retry_after, example=(60,)),
+    InternalError: ErrorAnswer(
+        500, more={"request_id": {"type": "string"}}, example=("order-4711",)
+    ),
     errors.Unavailable: ErrorAnswer(503, RETRY_AFTER, _retry_after),
 }

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.api.call import type_name
 from chalicelib.errors import InvalidFields
@@ -46,6 +46,11 @@ def _check_text(value: str) -> str:
     if "\x00" in value:
         raise ValueError("Null characters are not allowed.")
     return value
+
+
+def example(value: Any) -> ConfigDict:
+    """Return the configuration of a model with an example for its JSON Schema."""
+    return ConfigDict(json_schema_extra={"examples": [value]})
 
 
 def described(**schema: Any) -> Any:

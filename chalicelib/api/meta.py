@@ -10,10 +10,23 @@ from chalicelib import dispatch, errors, logs, models, task_types
 from chalicelib.api import openapi
 from chalicelib.api.answers import answer
 from chalicelib.api.call import Call
+from chalicelib.api.fields import example
 from chalicelib.api.routing import route
 from chalicelib.lazy_model import LazyModel
 
 log = Logger(service="tasks", child=True)
+
+
+_COUNTDOWN = {
+    "task_type": "countdown",
+    "description": "Waits for 0 to 86,400 seconds.",
+    "input_schema": {
+        "type": "object",
+        "properties": {"seconds": {"type": "integer", "minimum": 0, "maximum": 86_400}},
+        "required": ["seconds"],
+        "additionalProperties": False,
+    },
+}
 
 
 class TaskType(LazyModel):
@@ -24,9 +37,13 @@ class TaskType(LazyModel):
     #: JSON Schema (2020-12) of `input_data`.
     input_schema: dict[str, Any]
 
+    model_config = example(_COUNTDOWN)
+
 
 class TaskTypes(LazyModel, RootModel[list[TaskType]]):
     """All task types, by name."""
+
+    model_config = example([_COUNTDOWN])
 
 
 class Health(LazyModel):
@@ -34,9 +51,13 @@ class Health(LazyModel):
 
     status: Literal["ok"] = "ok"
 
+    model_config = example({"status": "ok"})
+
 
 class Document(LazyModel, RootModel[dict[str, Any]]):
     """An OpenAPI 3.1 document."""
+
+    model_config = example({"openapi": "3.1.0", "info": {}, "paths": {}})
 
 
 @route(

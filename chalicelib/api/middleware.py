@@ -57,7 +57,7 @@ HEADERS = (
     # the client who keeps the task, not a cache.
     _fixed("Cache-Control", "no-store", "Tokens, tasks and errors must not be stored."),
     _fixed("Vary", "Accept, Prefer", "The request headers that the answer depends on."),
-    # Nothing here is for a browser to show.
+    # Nothing but pages is for a browser to show.
     _fixed(
         "Content-Security-Policy",
         "default-src 'none'; frame-ancestors 'none'",
@@ -77,7 +77,7 @@ _FIXED = {one.name: one.schema["const"] for one in HEADERS if "const" in one.sch
 
 
 def answer_request(request: Request, get_response: Callable[[Request], Response]) -> Response:
-    """Answer a request of any method; errors are answered in the contract's shape."""
+    """Answer a request of any method; errors are answered as docs/contract.md has them."""
     if not request.context.get("requestId"):
         request.context["requestId"] = str(uuid4())
     request_id = read_request_id(request)
@@ -91,7 +91,10 @@ def answer_request(request: Request, get_response: Callable[[Request], Response]
     finally:
         log.thread_safe_clear_keys()
         metrics.flush()
-    response.headers |= _FIXED | {"Allow": allowed, "X-Request-Id": request_id}
+    # A page has a policy and a caching of its own.
+    response.headers = (
+        _FIXED | dict(response.headers) | {"Allow": allowed, "X-Request-Id": request_id}
+    )
     if request.method == "HEAD":
         response.body = ""
     return response

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, RootModel
 from pydantic.json_schema import models_json_schema
 
+from chalicelib import VERSION
 from chalicelib.api import middleware, routing
 from chalicelib.api.errors import ANSWERS
 from chalicelib.api.routing import Route
@@ -37,18 +38,26 @@ def document(server: str, now: datetime) -> dict[str, Any]:
 
     Its examples of times are ahead of `now`.
     """
-    described = [route for methods in routing.routes.values() for route in methods.values()]
+    listed = {
+        path: documented
+        for path, methods in routing.routes.items()
+        if (documented := {name: one for name, one in methods.items() if one.is_documented})
+    }
+    described = [route for methods in listed.values() for route in methods.values()]
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Asynchronous tasks",
-            "version": "1.0.0",
-            "description": "Create tasks that run at once or at a time in Moscow.",
+            "version": VERSION,
+            "description": (
+                "Create tasks that run at once or at a time in Moscow. Register, sign in, and send "
+                "the access token with every request about tasks."
+            ),
         },
         "servers": [{"url": server}],
         "paths": {
             _path(path): {method.lower(): _operation(route) for method, route in methods.items()}
-            for path, methods in routing.routes.items()
+            for path, methods in listed.items()
         },
         "components": {
             "schemas": _schemas(described, now),
@@ -102,7 +111,7 @@ def _success(route: Route, status: int, model: type[BaseModel] | None) -> dict[s
     }
     if model:
         response["content"] = _content(_schema(model))
-    if route.links:
+    if model and route.links:
         response["links"] = route.links
     return response
 
@@ -125,8 +134,13 @@ def _error_response(group: Group) -> dict[str, Any]:
     return {
         "description": "\n".join(map(_doc, group)),
         "headers": own | _common_headers(),
-        "content": _content(_error_schema(group)),
+        "content": _content(_error_schema(group), {error.code: _example(error) for error in group}),
     }
+
+
+def _example(error: type[ServiceError]) -> dict[str, Any]:
+    example = error(*ANSWERS[error].example)
+    return {"summary": _doc(error), "value": example.body()}
 
 
 def _error_schema(group: Group) -> dict[str, Any]:
@@ -143,8 +157,11 @@ def _common_headers() -> dict[str, Any]:
     return {header.name: _reference("headers", header.name) for header in middleware.HEADERS}
 
 
-def _content(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
+def _content(
+    schema: dict[str, Any], examples: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    more = {"examples": examples} if examples else {}
+    return {"application/json": {"schema": schema, **more}}
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from chalicelib import exact_json, logs, models, task_types, times
+from chalicelib.api.fields import example
 from chalicelib.lazy_model import LazyModel
 from chalicelib.lifecycle import Status
 from chalicelib.models import events
@@ -44,11 +45,32 @@ Time = Annotated[
 Json = Annotated[str, PlainSerializer(exact_json.Raw, return_type=Any)]
 
 
+#: A `sum` that has ended.
+EXAMPLE = {
+    "id": "019c1d94-8a80-7000-8000-000000000000",
+    "task_type": "sum",
+    "input_data": {"values": [1, 2, 3, 10]},
+    "status": "success",
+    "result": 16,
+    "error": None,
+    "attempts": 1,
+    "scheduled_at": None,
+    "created_at": "2026-02-02T12:00:00.123456+03:00",
+    "started_at": "2026-02-02T12:00:00.234567+03:00",
+    "finished_at": "2026-02-02T12:00:00.345678+03:00",
+}
+_HISTORY = [
+    {"at": EXAMPLE["created_at"], "event": "created"},
+    {"at": EXAMPLE["started_at"], "event": "started", "attempt": 1},
+    {"at": EXAMPLE["finished_at"], "event": "finished", "status": "success"},
+]
+
+
 class Task(LazyModel):
     """The task."""
 
     # Each field is read from the attribute of the row with its name or its alias.
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True) | example(EXAMPLE)
 
     id: Annotated[
         str, Field(validation_alias="task_id"), WithJsonSchema({"type": "string", "format": "uuid"})
@@ -73,6 +95,8 @@ class Task(LazyModel):
 
 class TaskDetail(Task):
     """The task, in detail."""
+
+    model_config = example(EXAMPLE | {"events": _HISTORY})
 
     #: What happened to it, oldest first.
     events: Annotated[

@@ -16,10 +16,10 @@ from chalicelib.api import pagination
 from chalicelib.api.answers import answer, answer_error
 from chalicelib.api.call import Call
 from chalicelib.api.errors import InvalidIdempotencyKey
-from chalicelib.api.fields import read
+from chalicelib.api.fields import example, read
 from chalicelib.api.headers import RETRY_AFTER, Header
 from chalicelib.api.routing import header, in_path, query, route
-from chalicelib.api.task_answer import Task, TaskDetail, serialize
+from chalicelib.api.task_answer import EXAMPLE, Task, TaskDetail, serialize
 from chalicelib.api.task_request import TaskRequest
 from chalicelib.errors import (
     ActiveTaskLimit,
@@ -46,6 +46,8 @@ class TaskPage(LazyModel):
     next: Link
     previous: Link
     results: Annotated[list[Task], Field(max_length=listing.PAGE_SIZE)]
+
+    model_config = example({"count": 1, "next": None, "previous": None, "results": [EXAMPLE]})
 
 
 _LOCATION = Header("Location", "Where the task is.", {"type": "string", "format": "uri"})
@@ -175,6 +177,7 @@ def list_(call: Call) -> Response:
         ),
     ],
     headers=[_ETAG, _POLL],
+    links={"cancel": {"operationId": "tasks_cancel", "parameters": _THE_TASK}},
 )
 def show(call: Call, task_id: str) -> Response:
     task = tasks.show(call.user_id, task_id)
@@ -183,7 +186,7 @@ def show(call: Call, task_id: str) -> Response:
     headers = {"ETag": tag}
     if task.is_active:
         headers["Retry-After"] = str(_retry_after(task, call.now))
-    if _matches(call.headers.get("if-none-match", ""), tag):
+    if call.has(tag):
         return answer("", 304, headers)
     return answer(text, 200, headers)
 
@@ -208,12 +211,6 @@ def _retry_after(task: models.Task, now: datetime) -> int:
     """Return after how many seconds an active task may look different."""
     runs = task.status == Status.STARTED and not task.is_waiting
     return 1 if runs else max(1, math.ceil((task.due_at - now).total_seconds()))
-
-
-def _matches(header: str, tag: str) -> bool:
-    """Compare an If-None-Match header weakly (RFC 9110, 13.1.2)."""
-    known = {candidate.strip().removeprefix("W/") for candidate in header.split(",")}
-    return bool({"*", tag} & known)
 
 
 def _prefers_to_wait(call: Call) -> bool:

@@ -18,7 +18,7 @@ from tests.integration.tools import LambdaDied
 
 #: The timeouts of the Lambdas, as in .chalice/config.json.
 API_TIMEOUT, LAMBDA_TIMEOUT = timedelta(seconds=29), timedelta(seconds=60)
-#: An answer comes within this time (the contract).
+#: An answer comes within this time (docs/contract.md).
 ANSWER_TIME = timedelta(seconds=20)
 #: EventBridge Scheduler fires up to this late (User Guide, "Schedule types").
 SCHEDULER_LATENESS = timedelta(seconds=59)
@@ -258,7 +258,7 @@ def message_of(task: Mapping[str, Any], user: Api) -> str:
 
 
 def check_shape(answer: Answer) -> None:
-    """Check what the contract says of every answer."""
+    """Check what docs/contract.md says of every answer."""
     assert answer.status < 500 or answer.status == 503, answer.text
     assert {"x-request-id", "x-content-type-options"} <= answer.headers.keys()
     body = answer.json

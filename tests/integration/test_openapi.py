@@ -294,3 +294,28 @@ def test_every_link_leads_to_an_operation_that_takes_it(api: Api) -> None:
         assert set(link.get("parameters", {})) <= {one.get("name") for one in taken}
     created = {link["operationId"] for name, link in links if name == "tasks_create"}
     assert created == {"tasks_show", "tasks_cancel", "tasks_list"}
+    shown = {link["operationId"] for name, link in links if name == "tasks_show"}
+    assert shown == {"tasks_cancel"}
+
+
+def examples(found: Document, content: dict[str, Any]) -> list[Any]:
+    """Return the examples of a body, or else those of its schema."""
+    own = [example["value"] for example in content.get("examples", {}).values()]
+    schema = resolve(found, content["schema"])
+    return own or schema.get("examples", [])
+
+
+def test_every_answer_with_a_body_has_examples_that_fit_it(api: Api) -> None:
+    found = document(api)
+    for _, path, operation in operations(found):
+        for status, response in operation["responses"].items():
+            content = resolve(found, response).get("content", {}).get("application/json")
+            if status == "304":
+                assert content is None
+                continue
+            check = Draft202012Validator(
+                {"components": found["components"], "allOf": [content["schema"]]}
+            )
+            assert examples(found, content), (path, status)
+            for example in examples(found, content):
+                check.validate(example)

@@ -24,6 +24,8 @@ ALLOWED = {
     "/api/task-types": "GET, HEAD, OPTIONS",
     "/api/health": "GET, HEAD, OPTIONS",
     "/api/openapi.json": "GET, HEAD, OPTIONS",
+    "/api/docs": "GET, HEAD, OPTIONS",
+    "/api/docs/{version}/{name}": "GET, HEAD, OPTIONS",
 }
 
 #: The routes that need an access token.
