@@ -2,7 +2,7 @@
 
 # The Lambdas get the Python that deploys them: 3.13, where there is one, in a virtual environment
 # of its own. Set PYTHON or VENV to choose another.
-LAMBDA := deploy deploy-package destroy package
+LAMBDA := bench-cold deploy deploy-package destroy package
 ifneq ($(filter $(LAMBDA),$(MAKECMDGOALS)),)
 ifeq ($(origin PYTHON)$(origin VENV),undefinedundefined)
 PYTHON_3_13 := $(shell infra/find-python-3.13)
@@ -26,7 +26,7 @@ READY  := $(VENV)/ready
 CAN_RUN := $(VENV)/can-run
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-calls bench-cpu bench-growth scaling check reliability-report test-faults localstack test-localstack test-localstack-host
+.PHONY: bench bench-calls bench-cold bench-cpu bench-growth scaling check reliability-report test-faults localstack test-localstack test-localstack-host
 .PHONY: help install run test test-unit test-model test-long lint format lock clean deploy deploy-package destroy package policies probe redrive
 
 help: ## list the commands
@@ -90,6 +90,10 @@ scaling: $(READY) ## compute the tables and the picture of docs/scaling.md again
 
 bench: $(READY) ## measure a running service and compare: URL=http://localhost:8000
 	@$(BIN)/python bench/tasks.py $(if $(URL),--url $(URL))
+
+bench-cold: $(READY) ## measure the cold start of each Lambda, from the real package
+	@$(BIN)/python -m infra.package --stage dev --out build/cold
+	@$(BIN)/python -m bench.cold build/cold/deployment.zip
 
 deploy: $(READY) stage ## deploy to AWS: STAGE=dev|prod; URL= of a custom domain, ALARM_EMAIL=, ALLOW=
 	@$(BIN)/python -m infra.deploy --stage $(STAGE) $(OPTIONS)

@@ -95,7 +95,7 @@ def measure() -> dict[str, float]:
 
 def resident() -> int:
     """Return the MB of a new process that has imported the service and made its clients."""
-    code = "import app; from chalicelib import dispatch; dispatch.connect()\n"
+    code = "import app; from chalicelib import dispatch; dispatch._sqs(); dispatch._scheduler()\n"
     # Unlike getrusage, this knows nothing of the process that started it.
     code += "print(*[line.split()[1] for line in open('/proc/self/status') if 'VmHWM' in line])"
     command = [sys.executable, "-c", code]

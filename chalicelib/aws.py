@@ -1,12 +1,16 @@
 """Clients for AWS, made by botocore alone: importing boto3 takes as long as everything else."""
 
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from botocore.config import Config
 from botocore.session import Session, get_session
 
 from chalicelib import deadline
+
+# A session must not make clients in two threads at once; the clients are for all threads.
+_making = Lock()
 
 
 @cache
@@ -17,4 +21,5 @@ def session() -> Session:
 
 def client(service: str, config: Config) -> Any:
     """Return a new client, which raises Unavailable if it is used too late in a request."""
-    return deadline.keep(session().create_client(service, config=config))
+    with _making:
+        return deadline.keep(session().create_client(service, config=config))

@@ -73,12 +73,6 @@ class Message:
     origin: str | None = None
 
 
-def connect() -> None:
-    """Make the clients, which all threads share. Making them in several threads is not safe."""
-    _sqs()
-    _scheduler()
-
-
 def send(task: Addressed, delay: timedelta = timedelta()) -> None:
     """Put a task on the queue; the worker gets it after the delay, at most 15 minutes.
 

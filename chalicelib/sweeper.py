@@ -33,7 +33,6 @@ def sweep(now: datetime, has_time: Callable[[], bool] = lambda: True) -> Tally:
     A shard with many tasks does not hold up the others. If time runs out, the next sweep does
     the rest; it begins with another shard.
     """
-    dispatch.connect()
     first = int(now.timestamp() // 60) % SWEEP_SHARDS
     shards = [(first + number) % SWEEP_SHARDS for number in range(SWEEP_SHARDS)]
     with ThreadPoolExecutor(SWEEP_SHARDS) as threads:

@@ -20,7 +20,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from chalicelib import deadline, errors
+from chalicelib import aws, deadline, errors
 from chalicelib.config import settings
 
 #: Conflicting transactions are tried again this often; each try is a round trip apart.
@@ -70,6 +70,8 @@ class Item(Model):
 
 # Made before the classes of rows, which inherit it: PynamoDB would make a client for each.
 CONNECTION = Item._get_connection()
+# A session of PynamoDB's own would read AWS's endpoints and models once more.
+CONNECTION.connection._local.session = aws.session()
 # Its client is made now: PynamoDB must not make it in two threads at once.
 deadline.keep(CONNECTION.connection.client)
 
