@@ -398,12 +398,20 @@ def test_signing_in_and_out_print_one_document(ann: Command) -> None:
     assert signed_in.json == {"username": "ann"}
 
 
-def test_the_shell_completes_task_types(command: Command, network: Network) -> None:
-    complete = partial(cli._complete_type, None)  # type: ignore[arg-type]
-    assert complete("c") == ["countdown"]
-    assert complete("") == ["countdown", "sum"]
+def test_the_shell_completes_task_types(
+    command: Command, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def complete(words: str) -> list[str]:
+        monkeypatch.setenv("_MOSCOW_TASKS_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", f"moscow-tasks {words}")
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+        ran = CliRunner().invoke(cli.app, [], prog_name="moscow-tasks")
+        return ran.stdout.split()
+
+    assert complete("run c") == ["countdown"]
+    assert complete("can") == ["cancel"]
     network.break_down(httpx.ConnectError("refused"), times=4)
-    assert complete("c") == []
+    assert complete("run c") == []
 
 
 def test_the_version_is_shown(command: Command) -> None:
