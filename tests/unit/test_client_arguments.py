@@ -83,6 +83,7 @@ def test_numbers_keep_every_digit() -> None:
     [
         ("countdown", "secnds=5", 'There is no field "secnds". Did you mean "seconds"?'),
         ("countdown", "x=5", 'There is no field "x". The fields are seconds.'),
+        ("sum", "1e9999999999999999999", 'values takes number, not "1e9999999999999999999".'),
         ("nothing", "x=5", 'There is no field "x". This type takes no fields.'),
         ("countdown", "seconds=soon", 'seconds takes integer, not "soon".'),
         ("countdown", "seconds=true", 'seconds takes integer, not "true".'),

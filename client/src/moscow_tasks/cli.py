@@ -417,7 +417,3 @@ def _report(error: errors.TasksError, state: State) -> int:
             error.body if isinstance(error, errors.ServiceError) else {"detail": str(error)}
         )
     return code
-
-
-if __name__ == "__main__":
-    app()

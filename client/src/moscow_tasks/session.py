@@ -65,15 +65,13 @@ class Session:
             headers={**(headers or {}), **({} if body is None else _JSON)},
             timeout=httpx.Timeout(operation.timeout, connect=_CONNECT),
         )
-        if operation.is_public:
-            return self._try(operation, request)
         tokens = self.store.load()
+        if operation.is_public or tokens is None:
+            return self._try(operation, request)
         try:
             return self._try(operation, _signed(request, tokens))
         except errors.TokenNotValid:
-            if tokens is None:
-                raise
-        return self._try(operation, _signed(request, self._refresh(tokens)))
+            return self._try(operation, _signed(request, self._refresh(tokens)))
 
     def _refresh(self, used: Tokens) -> Tokens:
         """Return tokens that are newer than the used ones, which were refused."""
@@ -94,7 +92,9 @@ class Session:
 
     def _try(self, operation: Operation, request: httpx.Request) -> httpx.Response:
         """Send a request until it is answered, a few times at most."""
-        for number in range(1, TRIES + 1):
+        number = 0
+        while True:
+            number += 1
             try:
                 response = self._http.send(request)
             except httpx.TransportError as error:
@@ -111,7 +111,6 @@ class Session:
                     raise refusal
                 pause = float(refusal.retry_after or 0)
             self._sleep(pause)
-        raise AssertionError("unreachable")
 
 
 def read(kind: type[_T], response: httpx.Response) -> _T:
@@ -123,9 +122,8 @@ def read(kind: type[_T], response: httpx.Response) -> _T:
         raise errors.UnexpectedAnswer(message) from error
 
 
-def _signed(request: httpx.Request, tokens: Tokens | None) -> httpx.Request:
-    if tokens:
-        request.headers["Authorization"] = f"Bearer {tokens.access}"
+def _signed(request: httpx.Request, tokens: Tokens) -> httpx.Request:
+    request.headers["Authorization"] = f"Bearer {tokens.access}"
     return request
 
 

@@ -26,9 +26,8 @@ _GLIMPSE = 40
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that leaves every character as it is, and wraps only in a terminal."""
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else 10_000
+    """Return a console that leaves every character as it is: it never cuts an id or a number."""
+    stream, width = (sys.stderr, None) if stderr else (sys.stdout, 10_000)
     return Console(
         file=stream, width=width, markup=False, emoji=False, highlight=False, soft_wrap=True
     )
@@ -84,24 +83,28 @@ class Watching:
     def __init__(self) -> None:
         err = console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), _Left())
-        self._bars = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
-        self._bar = self._bars.add_task("", total=None)
+        self.bars = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+        self._bar = self.bars.add_task("", total=None)
         self._status = ""
 
     def __enter__(self) -> "Watching":
-        self._bars.start()
+        self.bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        self.bars.stop()
 
     def update(self, task: Task) -> None:
         if task.status != self._status:
             self._status = task.status
-            self._bars.console.print(Text(_headline(task), _COLOURS[task.status]))
+            self.bars.console.print(Text(_headline(task), _COLOURS[task.status]))
         passed, total = _times(task)
-        now = self._bars.get_time()
-        self._bars.update(self._bar, description=task.status, total=total, since=now - passed)
+        since = self.bars.get_time() - passed
+        self.bars.update(
+            self._bar, description=task.status, visible=not task.is_finished, since=since
+        )
+        # Here None is "unknown"; in `update` it would be "as before".
+        self.bars.tasks[0].total = total
 
 
 class _Left(ProgressColumn):

@@ -1,5 +1,6 @@
 """The command line in front of the real app: what it prints where, and how it exits."""
 
+import io
 import json
 from collections.abc import Callable
 from functools import partial
@@ -9,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
-from moscow_tasks import Client, cli
+from moscow_tasks import Client, Task, cli, show
 from tests.drivers import Clock
 from tests.integration.client.conftest import PASSWORD, Network, Sleep
 from tests.integration.tools import Define, doing
@@ -396,13 +398,42 @@ def test_signing_in_and_out_print_one_document(ann: Command) -> None:
     assert signed_in.json == {"username": "ann"}
 
 
-def test_the_shell_completes_task_types(command: Command, network: Network) -> None:
-    complete = partial(cli._complete_type, None)  # type: ignore[arg-type]
-    assert complete("c") == ["countdown"]
-    assert complete("") == ["countdown", "sum"]
+def test_the_shell_completes_task_types(
+    command: Command, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def complete(words: str) -> list[str]:
+        monkeypatch.setenv("_MOSCOW_TASKS_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", f"moscow-tasks {words}")
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+        ran = CliRunner().invoke(cli.app, [], prog_name="moscow-tasks")
+        return ran.stdout.split()
+
+    assert complete("run c") == ["countdown"]
+    assert complete("can") == ["cancel"]
     network.break_down(httpx.ConnectError("refused"), times=4)
-    assert complete("c") == []
+    assert complete("run c") == []
 
 
 def test_the_version_is_shown(command: Command) -> None:
     assert command("--version").out.startswith("moscow-tasks 1.")
+
+
+def test_a_bar_moves_from_look_to_look(ann: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def update(watching: show.Watching, task: Task) -> None:
+        real(watching, task)
+        screen = Console(file=io.StringIO(), width=80)
+        screen.print(watching.bars)
+        drawn.append(screen.file.getvalue().strip())  # type: ignore[attr-defined]
+
+    real = show.Watching.update
+    monkeypatch.setattr(show.Watching, "update", update)
+    task = created(ann, "countdown", "30", "--at", "+2m")
+    ann("watch", task)
+    first, *_, running, finished = drawn
+    assert first.startswith("pending")
+    assert first.endswith("0:02:00 left")
+    assert running.startswith("started")
+    assert running.endswith("0:00:30 left")
+    assert finished == ""
