@@ -12,7 +12,13 @@ from chalicelib import deadline
 @cache
 def session() -> Session:
     """Return the session of this process; it keeps what it has read of AWS's models."""
-    return get_session()
+    return with_short_user_agent(get_session())
+
+
+def with_short_user_agent(session: Session) -> Session:
+    """Let a session's clients send a User-Agent that botocore need not compose for each call."""
+    session.set_default_client_config(Config(user_agent=session.user_agent()))
+    return session
 
 
 def client(service: str, config: Config) -> Any:

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.session import Session
 from pynamodb.attributes import (
     DiscriminatorAttribute,
     NumberAttribute,
@@ -23,7 +21,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from chalicelib import deadline, errors
+from chalicelib import aws, deadline, errors
 from chalicelib.config import settings
 
 #: Conflicting transactions are tried again this often; each try is a round trip apart.
@@ -74,20 +72,13 @@ class Item(Model):
         return self.pk.removeprefix("user#")
 
 
-def _spare_work(session: Session) -> None:
-    """Let botocore do less for each call.
-
-    It would look for each of ten types in every attribute, and compose its User-Agent anew. An
-    addition to its model of DynamoDB says that attributes are documents, which it passes on as they
-    are. (In binary attributes it would still have to decode base64; there are none.)
-    """
-    session.get_component("data_loader").search_paths.append(str(_BOTOCORE_DATA))
-    session.set_default_client_config(Config(user_agent=session.user_agent()))
-
-
 # Made before the classes of rows, which inherit it: PynamoDB would make a client for each.
 CONNECTION = Item._get_connection()
-_spare_work(CONNECTION.connection.session)
+_session = aws.with_short_user_agent(CONNECTION.connection.session)
+# botocore would look in each attribute for its ten types. An addition to its model of DynamoDB says
+# that attributes are documents, which it passes on as they are: right for all but binary ones,
+# which this service does not have.
+_session.get_component("data_loader").search_paths.append(str(_BOTOCORE_DATA))
 # Its client is made now: PynamoDB must not make it in two threads at once.
 deadline.keep(CONNECTION.connection.client)
 

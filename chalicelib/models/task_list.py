@@ -41,7 +41,7 @@ def page(
         high, limit = "user", limit + 1
     row_class = Row if status is None else Finished
     # What `row_class.query` does, without its filter: no other kind of row has such a key.
-    rows = ResultIterator(
+    rows: Iterable[Item] = ResultIterator(
         CONNECTION.query,
         (owner_key(user_id),),
         {
