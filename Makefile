@@ -26,7 +26,7 @@ READY  := $(VENV)/ready
 CAN_RUN := $(VENV)/can-run
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-calls bench-cold bench-cpu bench-growth scaling check reliability-report test-faults localstack test-localstack test-localstack-host
+.PHONY: bench bench-calls bench-cold bench-cpu bench-growth bench-peer scaling check reliability-report test-faults localstack test-localstack test-localstack-host
 .PHONY: help install run test test-unit test-model test-long lint format lock clean deploy deploy-package destroy package policies probe redrive
 
 help: ## list the commands
@@ -82,11 +82,15 @@ bench-growth: $(READY) ## print what requests cost a user of 10, 1,000 and 100,0
 	@GROWTH=100000 POWERTOOLS_LOG_LEVEL=CRITICAL POWERTOOLS_METRICS_DISABLED=true \
 		$(BIN)/python -m pytest -q -s tests/integration/test_growth.py
 
-bench-cpu: $(READY) ## measure the CPU time of create, show, run, snooze, Prefer: wait
+bench-cpu: $(READY) ## print the CPU time of each route and of a run: ours, libraries, botocore
 	@$(BIN)/python -m bench.cpu
 
 scaling: $(READY) ## compute the tables and the picture of docs/scaling.md again
 	@$(BIN)/python -m bench.scaling
+
+bench-peer: $(READY) ## measure `make run` beside another service of the same contract: PEER=folder
+	@test -n "$(PEER)" || { echo "Name the folder of the peer: make bench-peer PEER=..."; exit 1; }
+	@$(BIN)/python -m bench.peer $(PEER)
 
 bench: $(READY) ## measure a running service and compare: URL=http://localhost:8000
 	@$(BIN)/python bench/tasks.py $(if $(URL),--url $(URL))

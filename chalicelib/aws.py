@@ -16,7 +16,10 @@ _making = Lock()
 @cache
 def session() -> Session:
     """Return the session of this process; it keeps what it has read of AWS's models."""
-    return get_session()
+    session = get_session()
+    # A User-Agent that botocore need not compose for each call.
+    session.set_default_client_config(Config(user_agent=session.user_agent()))
+    return session
 
 
 def client(service: str, config: Config) -> Any:

@@ -3,7 +3,7 @@
 import json
 import secrets
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import jwt
@@ -122,17 +122,31 @@ def read_token(text: str, token_type: str | None = None) -> Token:
     Raises InvalidToken, with the reason in SimpleJWT's words.
     """
     try:
-        key = _keys().find(jwt.get_unverified_header(text).get("kid"))
-        token = Token.model_validate(jwt.decode(text, key, algorithms=[ALGORITHM]))
+        token = _verify(text, _keys().find(_key_id(text)))
     except jwt.ExpiredSignatureError:
         raise errors.InvalidToken("Token is expired") from None
     except (jwt.PyJWTError, ValidationError, UnicodeEncodeError):
         raise errors.InvalidToken from None
-    if times.now().timestamp() - token.iat >= lifetime(token.token_type).total_seconds():
+    lasts_until = min(token.exp, token.iat + lifetime(token.token_type).total_seconds())
+    if times.now().timestamp() >= lasts_until:
         raise errors.InvalidToken("Token is expired")
     if token_type is not None and token.token_type != token_type:
         raise errors.InvalidToken("Token has wrong type")
     return token
+
+
+# A client sends the same token again and again. What does not depend on the time is remembered;
+# a token is found under its whole text and the key, so a key that is gone verifies nothing.
+
+
+@lru_cache(1024)
+def _key_id(text: str) -> Any:
+    return jwt.get_unverified_header(text).get("kid")
+
+
+@lru_cache(1024)
+def _verify(text: str, key: str) -> Token:
+    return Token.model_validate(jwt.decode(text, key, algorithms=[ALGORITHM]))
 
 
 class _Keys:

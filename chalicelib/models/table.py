@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -29,6 +30,9 @@ CONFLICT_TRIES = 25
 ALL_OLD = "ALL_OLD"
 _CONDITION_FAILED = "ConditionalCheckFailed"
 _CONFLICT = "TransactionConflict"
+
+#: Additions to botocore's models (botocore.loaders, "sdk-extras").
+_BOTOCORE_DATA = Path(__file__).parent / "botocore"
 
 _I = TypeVar("_I", bound="Item")
 
@@ -72,6 +76,10 @@ class Item(Model):
 CONNECTION = Item._get_connection()
 # A session of PynamoDB's own would read AWS's endpoints and models once more.
 CONNECTION.connection._local.session = aws.session()
+# botocore would look in each attribute for its ten types. An addition to its model of DynamoDB says
+# that attributes are documents, which it passes on as they are: right for all but binary ones,
+# which this service does not have.
+aws.session().get_component("data_loader").search_paths.append(str(_BOTOCORE_DATA))
 # Its client is made now: PynamoDB must not make it in two threads at once.
 deadline.keep(CONNECTION.connection.client)
 

@@ -110,6 +110,15 @@ def test_a_removed_key_opens_nothing(
     assert_refused(refresh(api, pair["refresh"]))
 
 
+def test_a_key_that_was_replaced_under_its_id_opens_nothing_to_a_token_that_was_used_before(
+    api: Api, pair: dict[str, str], rotate: Callable[..., None]
+) -> None:
+    assert use(api, pair["access"]).status == 200
+    rotate("k1", k1=K2)
+    new_process()
+    assert_access_refused(use(api, pair["access"]))
+
+
 def test_a_running_process_forgets_a_removed_key_within_the_hour(
     api: Api, pair: dict[str, str], rotate: Callable[..., None], clock: Clock
 ) -> None:

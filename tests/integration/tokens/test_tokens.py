@@ -117,6 +117,16 @@ def test_a_longer_lifetime_does_not_apply_to_tokens_that_were_issued_before(
     assert_refused(refresh(api, pair["refresh"]), "Token is expired")
 
 
+def test_a_longer_lifetime_does_not_apply_to_a_token_that_was_used_before(
+    api: Api, pair: dict[str, str], clock: Clock, configure: Callable[[str, str], None]
+) -> None:
+    configure("ACCESS_TOKEN_MINUTES", "30")
+    clock.advance(minutes=15, seconds=-1)
+    assert use(api, pair["access"]).status == 200
+    clock.advance(seconds=1)
+    assert_access_refused(use(api, pair["access"]), "Token is expired")
+
+
 def test_refreshing_gives_a_new_pair_for_the_same_user(api: Api, pair: dict[str, str]) -> None:
     answer = refresh(api, pair["refresh"])
     assert answer.status == 200
