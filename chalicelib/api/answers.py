@@ -1,11 +1,13 @@
-"""Responses: everything is answered as JSON."""
+"""Responses: everything but pages and their files is answered as JSON."""
 
+import hashlib
 from typing import Any
 
 from chalice import Response
 from pydantic import BaseModel
 
 from chalicelib import exact_json
+from chalicelib.api.call import JSON, Call
 from chalicelib.api.errors import ANSWERS
 from chalicelib.errors import ServiceError
 
@@ -18,10 +20,25 @@ def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) 
     if isinstance(body, BaseModel):
         body = body.model_dump()
     text = body if isinstance(body, str) else exact_json.dumps(body)
-    return Response(text, {"Content-Type": "application/json", **(headers or {})}, status)
+    return Response(text, {"Content-Type": JSON, **(headers or {})}, status)
 
 
 def answer_error(error: ServiceError, more: dict[str, Any] | None = None) -> Response:
     """Return the response to an error, with `more` in its body."""
     answered = ANSWERS[type(error)]
     return answer(error.body() | (more or {}), answered.status, answered.headers(error))
+
+
+def answer_page(call: Call, html: str, policy: str) -> Response:
+    """Return the response with a page that has a Content-Security-Policy of its own.
+
+    Browsers keep the page, and ask each time whether it is still the same.
+    """
+    tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'
+    headers: dict[str, str | list[str]] = {
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": policy,
+        "Content-Type": "text/html; charset=utf-8",
+        "ETag": tag,
+    }
+    return Response("", headers, 304) if call.has(tag) else Response(html, headers)

@@ -13,6 +13,7 @@ from chalicelib import exact_json, logs, security, times
 from chalicelib.api import errors
 from chalicelib.errors import NON_FIELD, InvalidFields, InvalidToken
 
+JSON = "application/json"
 #: The largest body that is read, in bytes.
 MAX_BODY = 64 * 1024
 
@@ -41,6 +42,12 @@ class Call:
     def parameter(self, name: str) -> str | None:
         """Return the last value of a query parameter; None if it is missing or empty."""
         return next((value for key, value in reversed(self.query) if key == name), None) or None
+
+    def has(self, tag: str) -> bool:
+        """Compare the If-None-Match header with an ETag, weakly (RFC 9110, 13.1.2)."""
+        header = self.headers.get("if-none-match", "")
+        known = {candidate.strip().removeprefix("W/") for candidate in header.split(",")}
+        return bool({"*", tag} & known)
 
     def link(self, changes: Mapping[str, str | None]) -> str:
         """Return this URL with some query parameters replaced or, where None, left out."""
@@ -112,11 +119,14 @@ def _address(request: Request) -> str:
     return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
 
 
-def check_accept(request: Request) -> None:
-    """Raise NotAcceptable unless the client accepts JSON."""
+def check_accept(request: Request, media_type: str) -> None:
+    """Raise NotAcceptable unless the client accepts a media type; `*/*` is any."""
     header = request.headers.get("accept", "")
-    media_types = [part.split(";")[0].strip().lower() for part in header.split(",")]
-    if not {"", "*/*", "application/*", "application/json"} & set(media_types):
+    accepted = {part.split(";")[0].strip().lower() for part in header.split(",")}
+    if (
+        media_type != "*/*"
+        and not {"", "*/*", media_type.partition("/")[0] + "/*", media_type} & accepted
+    ):
         raise errors.NotAcceptable
 
 
@@ -145,7 +155,7 @@ def read_body(request: Request) -> dict[str, Any]:
     if not raw:
         return {}
     content_type = request.headers.get("content-type", "")
-    if content_type.split(";")[0].strip().lower() != "application/json":
+    if content_type.split(";")[0].strip().lower() != JSON:
         raise errors.UnsupportedMediaType(content_type)
     if len(raw) > MAX_BODY:
         raise errors.RequestTooLarge

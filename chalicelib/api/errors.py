@@ -70,7 +70,7 @@ class MethodNotAllowed(ServiceError):
 
 
 class NotAcceptable(ServiceError):
-    """The client does not accept JSON."""
+    """The client does not accept what the route answers with."""
 
     code = "not_acceptable"
     detail = "Could not satisfy the request Accept header."

@@ -57,7 +57,7 @@ HEADERS = (
     # the client who keeps the task, not a cache.
     _fixed("Cache-Control", "no-store", "Tokens, tasks and errors must not be stored."),
     _fixed("Vary", "Accept, Prefer", "The request headers that the answer depends on."),
-    # Nothing here is for a browser to show.
+    # Nothing but pages is for a browser to show.
     _fixed(
         "Content-Security-Policy",
         "default-src 'none'; frame-ancestors 'none'",
@@ -91,7 +91,10 @@ def answer_request(request: Request, get_response: Callable[[Request], Response]
     finally:
         log.thread_safe_clear_keys()
         metrics.flush()
-    response.headers |= _FIXED | {"Allow": allowed, "X-Request-Id": request_id}
+    # A page has a policy and a caching of its own.
+    response.headers = (
+        _FIXED | dict(response.headers) | {"Allow": allowed, "X-Request-Id": request_id}
+    )
     if request.method == "HEAD":
         response.body = ""
     return response

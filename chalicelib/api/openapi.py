@@ -36,7 +36,12 @@ def document(server: str, now: datetime) -> dict[str, Any]:
 
     Its examples of times are ahead of `now`.
     """
-    described = [route for methods in routing.routes.values() for route in methods.values()]
+    listed = {
+        path: documented
+        for path, methods in routing.routes.items()
+        if (documented := {name: one for name, one in methods.items() if one.is_documented})
+    }
+    described = [route for methods in listed.values() for route in methods.values()]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -47,7 +52,7 @@ def document(server: str, now: datetime) -> dict[str, Any]:
         "servers": [{"url": server}],
         "paths": {
             _path(path): {method.lower(): _operation(route) for method, route in methods.items()}
-            for path, methods in routing.routes.items()
+            for path, methods in listed.items()
         },
         "components": {
             "schemas": _schemas(described, now),

@@ -49,6 +49,10 @@ class Route:
     links: Mapping[str, Any]
     #: Whether it takes requests without an access token.
     is_public: bool
+    #: What it answers with, as the client must accept it; errors are JSON everywhere.
+    media_type: str
+    #: Whether OpenAPI lists it: pages and what only they use are no part of the API.
+    is_documented: bool
 
 
 #: Every route, by path and method. GET includes HEAD.
@@ -67,6 +71,8 @@ def route(
     headers: Sequence[Header] = (),
     links: Mapping[str, Any] | None = None,
     is_public: bool = False,
+    media_type: str = call.JSON,
+    is_documented: bool = True,
 ) -> Callable[[_H], _H]:
     """Serve a method of a path, written without a trailing slash, with the decorated function.
 
@@ -91,6 +97,8 @@ def route(
             headers,
             links or {},
             is_public,
+            media_type,
+            is_documented,
         )
         return handler
 
@@ -104,7 +112,9 @@ class Fault(ChaliceUnhandledError):
 def mount(app: Chalice) -> None:
     """Add all routes to an app."""
     for path in routes:
-        app.route(path, methods=METHODS, content_types=[], name=path.strip("/"))(_view(app, path))
+        app.route(path, methods=METHODS, content_types=[], name=path.strip("/") or "/")(
+            _view(app, path)
+        )
 
 
 def allowed_methods(path: str) -> str:
@@ -128,9 +138,9 @@ def _respond(path: str, request: Request, parameters: dict[str, str]) -> Respons
     """Check a request in the contract's order and hand it to its function."""
     if request.method == "OPTIONS":
         return Response("", {"Access-Control-Allow-Methods": allowed_methods(path)}, 200)
-    call.check_accept(request)
     methods = routes[path]
     found = methods.get("GET" if request.method == "HEAD" else request.method)
+    call.check_accept(request, found.media_type if found else call.JSON)
     is_public = all(one.is_public for one in ([found] if found else methods.values()))
     user_id = "" if is_public else call.authenticate(request)
     if found is None:

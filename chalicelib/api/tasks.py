@@ -182,7 +182,7 @@ def show(call: Call, task_id: str) -> Response:
     headers = {"ETag": tag}
     if task.is_active:
         headers["Retry-After"] = str(_retry_after(task, call.now))
-    if _matches(call.headers.get("if-none-match", ""), tag):
+    if call.has(tag):
         return answer("", 304, headers)
     return answer(text, 200, headers)
 
@@ -207,12 +207,6 @@ def _retry_after(task: models.Task, now: datetime) -> int:
     """Return after how many seconds an active task may look different."""
     runs = task.status == Status.STARTED and not task.is_waiting
     return 1 if runs else max(1, math.ceil((task.due_at - now).total_seconds()))
-
-
-def _matches(header: str, tag: str) -> bool:
-    """Compare an If-None-Match header weakly (RFC 9110, 13.1.2)."""
-    known = {candidate.strip().removeprefix("W/") for candidate in header.split(",")}
-    return bool({"*", tag} & known)
 
 
 def _prefers_to_wait(call: Call) -> bool:
