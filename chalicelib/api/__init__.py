@@ -3,7 +3,7 @@
 from chalice import Chalice
 
 # Importing these registers their routes.
-from chalicelib.api import accounts, meta, middleware, routing, tasks  # noqa: F401
+from chalicelib.api import accounts, console, meta, middleware, routing, tasks  # noqa: F401
 
 
 def mount(app: Chalice) -> None:
