@@ -224,8 +224,7 @@ function timeField() {
     );
   };
   const set = (ms) => {
-    // A minute that is still ahead.
-    const at = moscow(Math.ceil(ms / MINUTE) * MINUTE);
+    const at = moscow(Math.round(ms / MINUTE) * MINUTE);
     [day.value, clockTime.value] = [at.slice(0, 10), at.slice(11, 16)];
     show();
   };

@@ -39,6 +39,13 @@ ALLOWED = {
     "/api/health": "GET, HEAD, OPTIONS",
     "/api/openapi.json": "GET, HEAD, OPTIONS",
 }
+#: What is no part of the API; see test_console.py.
+CONSOLE = {
+    "/",
+    "/console/session",
+    "/console/session/refresh",
+    "/console/static/{version}/{name}",
+}
 #: The routes that need an access token.
 GUARDED = [path for path in ALLOWED if path.startswith("/api/tasks")]
 #: The routes that read a body.
@@ -150,7 +157,8 @@ def padded(length: int) -> bytes:
 def test_this_table_lists_every_route() -> None:
     app = Chalice("all")
     rooms.mount(app)
-    assert set(app.routes) == {path.replace(TASK_ID, "{task_id}") for path in ALLOWED}
+    listed = {path.replace(TASK_ID, "{task_id}") for path in ALLOWED}
+    assert set(app.routes) == listed | CONSOLE
 
 
 def test_a_route_answers_the_same_with_and_without_its_slash(ann: Api) -> None:
@@ -675,7 +683,14 @@ def serve() -> Callable[[str, str], Answer]:
 def test_an_unknown_path_is_404_in_json_with_any_method(
     serve: Callable[[str, str], Answer],
 ) -> None:
-    for path in ("/api/", "/api/nothing/", "/api/tasks/a/b/c/", "/api/tokens", "/api/token//", "/"):
+    for path in (
+        "/api/",
+        "/api/nothing/",
+        "/api/tasks/a/b/c/",
+        "/api/tokens",
+        "/api/token//",
+        "/console/",
+    ):
         for method in (*METHODS, "TRACE"):
             answer = serve(method, path)
             assert answer.status == 404
