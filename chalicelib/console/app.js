@@ -163,9 +163,19 @@ async function again(like, button) {
   }
 }
 
-async function edit(like) {
-  location.hash = "";
+/** Goes to the list, and waits until it is there. */
+async function goHome() {
+  if (!places.task.hidden) {
+    await new Promise((arrive) => {
+      addEventListener("hashchange", arrive, { once: true });
+      location.hash = list;
+    });
+  }
   await form.ready();
+}
+
+async function edit(like) {
+  await goHome();
   form.open(like);
   places.form.scrollIntoView({ block: "start" });
 }
@@ -210,11 +220,7 @@ document.addEventListener("visibilitychange", () => {
 
 const PRESSED = {
   "?": showKeys,
-  n: () => {
-    if (!home.hidden) return form.focus();
-    location.hash = "";
-    return form.ready().then(form.focus);
-  },
+  n: () => goHome().then(form.focus),
   j: () => history.step(1),
   k: () => history.step(-1),
   "[": () => history.turn("prev"),

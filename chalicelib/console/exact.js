@@ -101,7 +101,7 @@ export function stringify(value) {
 /** Returns a value for people: in one line if it is short, else indented. */
 export function pretty(value, indent = "") {
   const flat = inline(value);
-  if (value === null || typeof value !== "object" || value instanceof Digits || flat.length <= 64) {
+  if (value === null || typeof value !== "object" || value instanceof Digits || flat.length <= 72) {
     return flat;
   }
   const deeper = `${indent}  `;

@@ -11,6 +11,7 @@ let isNew = false;
 
 export function mount(target) {
   region = target;
+  isNew = false;
   draw();
 }
 

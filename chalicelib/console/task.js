@@ -128,20 +128,21 @@ function confirm(task) {
 async function cancel(task, button) {
   if (button.getAttribute("aria-disabled")) return;
   button.setAttribute("aria-disabled", "true");
+  let said = t("task.cancelled");
   try {
     await request("POST", `api/tasks/${task.id}/cancel/`);
-    announce(t("task.cancelled"));
   } catch (problem) {
     // It ended otherwise meanwhile; the page will show how.
     if (problem.code !== "already_finished") {
       fill(document.getElementById("task-actions"), failed(problem), buttons(task));
       return;
     }
-    announce(t("problems.already_finished"));
+    said = t("problems.already_finished");
   }
   await load(task.id);
   changed(shown);
   focusHeading(region);
+  announce(said);
 }
 
 function failure({ error }) {
