@@ -107,7 +107,7 @@ async function showTasks() {
     h("button", { type: "button", class: "small", id: "sign-out", onclick: leave }, t("sign.out")),
   );
   fill(main, places.slots, home, places.task);
-  slots.mount(places.slots);
+  slots.mount(places.slots, newTask);
   form.mount(places.form, refresh);
   history.mount(places.history, again);
   task.mount(places.task, { again, edit, list: () => list });
@@ -129,7 +129,7 @@ async function loadSlots() {
     await live.load();
   } catch (problem) {
     if (problem.status === 401) return;
-    fill(places.slots, failed(problem, () => slots.mount(places.slots) || loadSlots()));
+    fill(places.slots, failed(problem, () => slots.mount(places.slots, newTask) || loadSlots()));
   }
 }
 
@@ -172,6 +172,11 @@ async function goHome() {
     });
   }
   await form.ready();
+}
+
+async function newTask() {
+  await goHome();
+  form.focus();
 }
 
 async function edit(like) {
@@ -220,7 +225,7 @@ document.addEventListener("visibilitychange", () => {
 
 const PRESSED = {
   "?": showKeys,
-  n: () => goHome().then(form.focus),
+  n: newTask,
   j: () => history.step(1),
   k: () => history.step(-1),
   "[": () => history.turn("prev"),

@@ -110,6 +110,7 @@ function outcome(task) {
     success: () => `= ${shorten(inline(task.result), 40)}`,
     failure: () => t(`failures.${task.error.code}.short`) ?? task.error.code,
     started: () => until(task),
+    cancelled: () => "",
     pending: () => (task.scheduled_at ? [t("history.at"), " ", time(task.scheduled_at)] : ""),
   }[task.status];
   return h("span", { class: `outcome ${task.status}` }, text ? text() : took(task));

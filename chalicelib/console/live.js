@@ -123,7 +123,8 @@ document.addEventListener("visibilitychange", () => {
 
 /**
  * Returns what an active task does and until when: `phase` is queued, scheduled, running, waiting
- * or retrying; `since` and `until` are in ms, null where nobody knows.
+ * or retrying; `since` and `until` are in ms, null where nobody knows; `end` is set where `until`
+ * is the end of the task itself.
  */
 export function phase(task) {
   const entry = entries.get(task.id);
@@ -133,16 +134,15 @@ export function phase(task) {
     const until = Date.parse(task.scheduled_at);
     return until > now() ? { phase: "scheduled", since: created, until } : { phase: "queued", since: until, until: null };
   }
-  const started = Date.parse(task.started_at);
   const last = task.events?.at(-1) ?? {};
   const left = task.progress?.remaining_seconds;
   const end = left && entry ? Math.round((entry.seen + Number(left.text) * 1000) / 1000) * 1000 : null;
   if (last.event === "attempt_failed") return { phase: "retrying", since: Date.parse(last.at), until: Date.parse(last.next_try_at) };
   if (last.event === "snoozed") {
     const until = Date.parse(last.until);
-    return { phase: "waiting", since: Date.parse(last.at), until, end: until };
+    return { phase: "waiting", since: Date.parse(last.at), until, end: end && until };
   }
-  return { phase: "running", since: Date.parse(last.at ?? task.started_at), until: end, started, end };
+  return { phase: "running", since: Date.parse(last.at ?? task.started_at), until: end, end };
 }
 
 /** Returns when the next slot becomes free: {at, isExact}; at is null: at any moment. */

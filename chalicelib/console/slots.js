@@ -5,18 +5,21 @@ import { t } from "./i18n.js";
 import { SLOTS, active, phase } from "./live.js";
 import { countdown, everySecond, moment, now } from "./time.js";
 import { whenFree } from "./form.js";
-import { badge, brief, typeName } from "./view.js";
+import { badge, brief, clockLabel, typeName } from "./view.js";
 
 let region = null;
+let begin = null;
 
-export function mount(target) {
+/** Builds the slots in a region; `whenFree` is called by the first free one. */
+export function mount(target, whenFree) {
   region = target;
+  begin = whenFree;
   draw();
 }
 
 export function draw() {
   const tasks = active();
-  const cards = tasks ? [...tasks.map(taken), ...Array.from({ length: Math.max(0, SLOTS - tasks.length) }, free)] : Array.from({ length: SLOTS }, unknown);
+  const cards = tasks ? [...tasks.map(taken), ...Array.from({ length: Math.max(0, SLOTS - tasks.length) }, (_, index) => free(index))] : Array.from({ length: SLOTS }, unknown);
   fill(
     region,
     h(
@@ -35,7 +38,8 @@ function nextText() {
 }
 
 function taken(task) {
-  const { phase: name, since, until } = phase(task);
+  const current = phase(task);
+  const { phase: name, since, until } = current;
   const face = h("span", { class: "face", role: "timer", "aria-live": "off" });
   const label = h("span", { class: "soft" });
   const bar = h("span", { class: "progress", "aria-hidden": "true" });
@@ -49,9 +53,7 @@ function taken(task) {
     bar,
   );
   everySecond(card, () => {
-    const isOver = until && until <= now();
-    // The service will say in a moment.
-    label.textContent = t(`slots.${isOver ? "soon" : until ? `until.${name}` : `since.${name}`}`);
+    label.textContent = clockLabel(current);
     face.textContent = countdown(until ? until - now() : now() - since);
     bar.style.setProperty("--done", until && until > since ? Math.min(1, (now() - since) / (until - since)) : 0);
   });
@@ -63,8 +65,12 @@ function attempts(task) {
   return Number(task.attempts) > 1 ? t("slots.attempt", Number(task.attempts)) : "";
 }
 
-function free() {
-  return h("li", { class: "free" }, h("span", {}, icon("plus"), t("slots.free")));
+function free(index) {
+  const words = h("span", {}, t("slots.free"));
+  // One way into the form is enough for who goes from button to button.
+  if (index) return h("li", { class: "free" }, words);
+  const name = `${t("slots.free")}: ${t("form.title")}`;
+  return h("li", { class: "free" }, h("button", { type: "button", id: "free", "aria-label": name, onclick: begin }, icon("plus"), words));
 }
 
 function unknown() {

@@ -5,7 +5,7 @@ import { announce, fill, focusHeading, h, icon } from "./dom.js";
 import { language, t } from "./i18n.js";
 import { changed, isActive, known, phase, put } from "./live.js";
 import { clock, countdown, date, everySecond, moment, moscow, now, span } from "./time.js";
-import { badge, document_, failed, fullTime, skeleton, state, typeName } from "./view.js";
+import { badge, clockLabel, document_, failed, fullTime, skeleton, state, typeName } from "./view.js";
 
 let region = null;
 let actions = null;
@@ -100,10 +100,12 @@ function draw(task) {
 /** Returns the countdown of an active task. */
 function live(task) {
   if (!isActive(task)) return null;
-  const { phase: name, since, until } = phase(task);
+  const current = phase(task);
+  const { since, until } = current;
   return everySecond(h("p", { class: "countdown", role: "timer", "aria-live": "off" }), (line) => {
     const isOver = until && until <= now();
-    fill(line, h("span", { class: "soft" }, t(`slots.${isOver ? "soon" : until ? `until.${name}` : `since.${name}`}`)), isOver ? null : h("span", { class: "face" }, countdown(until ? until - now() : now() - since)));
+    const face = h("span", { class: "face" }, countdown(until ? until - now() : now() - since));
+    fill(line, h("span", { class: "soft" }, clockLabel(current)), isOver ? null : face);
   });
 }
 

@@ -4,7 +4,7 @@ import { inline, pretty, source } from "./exact.js";
 import { announce, h, icon } from "./dom.js";
 import { count, t } from "./i18n.js";
 import { phase } from "./live.js";
-import { clock, date, isMoscowHere, local, moment } from "./time.js";
+import { clock, date, isMoscowHere, local, moment, now } from "./time.js";
 
 /** The colour of each state: waiting, running, done, failed, off. */
 const KINDS = {
@@ -27,6 +27,12 @@ export function state(task) {
 /** Returns a state as a mark and a word. */
 export function badge(name) {
   return h("span", { class: `badge ${KINDS[name] ?? "run"}` }, h("i", { class: "mark", "aria-hidden": "true" }), t(`states.${name}`));
+}
+
+/** Returns what a clock of an active task counts, beside its time. */
+export function clockLabel({ phase: name, until, end }) {
+  if (until && until <= now()) return t("slots.soon");
+  return until ? t(`slots.until.${end ? "running" : name}`) : t(`slots.since.${name}`);
 }
 
 /** Returns a name of a task type for people. */

@@ -49,7 +49,8 @@ def _serve(endpoint: str, port: int) -> None:
     stack.deploy(STAGE, template=emulated.template())
     os.environ |= stack.environment(STAGE)
     ears, rope = bell.make()
-    print(f"AWS:     {endpoint}", f"Service: http://localhost:{port}/api/", sep="\n", flush=True)
+    url = f"http://localhost:{port}/"
+    print(f"AWS:     {endpoint}", f"Service: {url}api/", f"Console: {url}", sep="\n", flush=True)
     print("Press Ctrl-C to stop.", flush=True)
     processes.keep_running(
         [

@@ -30,6 +30,8 @@ def test_a_new_user_registers_and_finds_five_free_slots(tab: Open, name: str) ->
     expect(console.find(".slots li.free")).to_have_count(5)
     expect(console.find(".empty")).to_contain_text("No tasks yet")
     expect(console.find(".name")).to_have_text(name)
+    console.find("#free").click()
+    expect(console.find(".form :focus")).to_have_count(1)
 
 
 def test_faults_of_a_registration_stand_at_their_fields(tab: Open) -> None:
@@ -297,7 +299,7 @@ def test_the_sixth_task_is_refused_with_the_time_of_the_next_slot(console: Conso
 def test_a_task_is_watched_to_its_end_without_a_reload(console: Console) -> None:
     console.create("Countdown", "2")
     expect(console.find(".card .badge")).to_have_text("Waiting")
-    expect(console.find(".card")).to_contain_text("resumes in")
+    expect(console.find(".card")).to_contain_text("ends in")
     console.find(".card").click()
     expect(console.find(".timeline .now")).to_contain_text("waits")
     expect(console.find(".task-head .badge")).to_have_text("Done")
