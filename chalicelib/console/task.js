@@ -53,7 +53,7 @@ export function update(task) {
 
 /** Draws it anew after a list said that it is not active any more. */
 export function check() {
-  if (shown && isActive(shown) && !known(shownId)) load(shownId);
+  if (shownId && shown && isActive(shown) && !known(shownId)) load(shownId);
 }
 
 function back() {
@@ -131,8 +131,9 @@ async function cancel(task, button) {
   if (button.getAttribute("aria-disabled")) return;
   button.setAttribute("aria-disabled", "true");
   let said = t("task.cancelled");
+  let ended;
   try {
-    await request("POST", `api/tasks/${task.id}/cancel/`);
+    ended = (await request("POST", `api/tasks/${task.id}/cancel/`)).body;
   } catch (problem) {
     // It ended otherwise meanwhile; the page will show how.
     if (problem.code !== "already_finished") {
@@ -140,10 +141,14 @@ async function cancel(task, button) {
       return;
     }
     said = t("problems.already_finished");
+    ended = problem.body.task;
   }
-  await load(task.id);
-  changed(shown);
-  focusHeading(region);
+  if (ended) put(ended);
+  if (shownId === task.id) {
+    await load(task.id);
+    focusHeading(region);
+  }
+  changed(ended);
   announce(said);
 }
 
