@@ -98,7 +98,7 @@ def test_an_access_token_that_has_expired_is_renewed_unseen(console: Console) ->
     console.requests.clear()
     console.find("#filter-success").click()
     expect(console.find(".empty")).to_contain_text("Nothing has finished yet")
-    assert [one for one in console.asked("") if "/static/" not in one] == [
+    assert console.asked() == [
         "GET /api/tasks/?status=success",
         "POST /console/session/refresh/",
         "GET /api/tasks/?status=success",
@@ -205,8 +205,15 @@ def test_a_comma_that_could_mean_two_things_is_asked_about(console: Console) -> 
 def test_a_double_click_makes_one_task(console: Console) -> None:
     console.choose("Sum")
     console.find("#field-0").fill("1 2")
-    console.find("#create").dblclick()
-    console.page.wait_for_load_state("networkidle")
+    box = console.find("#create").bounding_box()
+    assert box
+    place = (box["x"] + 5, box["y"] + 5)
+    with console.page.expect_response("**/api/tasks/"):
+        console.page.mouse.dblclick(*place)
+    # However fast the answer is, the second click may come after it.
+    expect(console.find("output")).to_have_text("3")
+    console.page.mouse.click(*place)
+    console.asked()
     with console.client() as client:
         assert client.get("/api/tasks/").json()["count"] == 1
 
@@ -337,15 +344,21 @@ def test_a_tab_that_nobody_sees_or_that_has_nothing_to_watch_sends_nothing(
     console.page.wait_for_load_state("networkidle")
     console.asked()
     console.page.clock.fast_forward("02:00:00")
-    assert console.asked("") == []
+    assert console.asked() == []
     console.create("Countdown", "3600")
     expect(console.find(".card .badge")).to_have_text("Waiting")
     console.hide(hidden=True)
     console.asked()
     console.page.clock.fast_forward("02:00:00")
-    assert console.asked("") == []
+    assert console.asked() == []
     with console.page.expect_response("**/api/tasks/*/"):
         console.hide(hidden=False)
+    expect(console.find(".card .badge")).to_have_text("Waiting")
+    console.hide(hidden=True)
+    console.create("Countdown", "3600")
+    console.asked()
+    console.page.clock.fast_forward("02:00:00")
+    assert console.asked() == []
 
 
 def test_an_outage_is_told_and_survived(console: Console) -> None:
