@@ -27,7 +27,7 @@ CAN_RUN := $(VENV)/can-run
 
 .DEFAULT_GOAL := help
 .PHONY: bench bench-calls bench-cold bench-cpu bench-growth bench-peer scaling check reliability-report test-faults localstack test-localstack test-localstack-host
-.PHONY: help install run test test-unit test-model test-long lint format lock clean deploy deploy-package destroy package policies probe redrive
+.PHONY: help install run pictures test test-unit test-model test-long lint format lock clean deploy deploy-package destroy package policies probe redrive
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -56,7 +56,7 @@ run: $(CAN_RUN) ## run the service on this machine (CLOUD=embedded|localstack|<u
 	@$(BIN)/python -m infra.local --cloud $(CLOUD) --port $(PORT)
 
 test: lint test-unit test-faults test-model ## run linters, the type checker and all tests that need no Docker
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e tests/deploy
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser tests/e2e tests/deploy
 
 test-unit: $(READY) ## run only the tests that need no server, with branch coverage
 	$(BIN)/python -m pytest -n auto tests/unit tests/integration $(COVERAGE)
@@ -73,6 +73,9 @@ test-model: $(READY) ## compare the service with a model of it, in 200 random hi
 test-long: $(READY) ## the same for hours, with other histories each time
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n auto tests/model tests/unit/test_exact_json.py \
 		tests/unit/test_times.py tests/integration/test_list_walks.py
+
+pictures: $(READY) ## take the console's pictures for the READMEs again: docs/images/
+	PICTURES=docs/images $(BIN)/python -m pytest tests/browser/test_pictures.py
 
 bench-calls: $(READY) ## print what each operation costs in AWS calls and DynamoDB units
 	@POWERTOOLS_LOG_LEVEL=CRITICAL POWERTOOLS_METRICS_DISABLED=true \

@@ -1,6 +1,7 @@
 """The service, room by room.
 
 api         HTTP: routes with their models, the token guard, the error middleware
+console     the web console's static files, which api/console.py serves
 batch       a batch of messages: each by itself, in the time it needs
 worker      one message to its end: claim, run, record
 sweeper     finds lost tasks and sends them again

@@ -5,6 +5,7 @@ no answer came, or the service is not behind API Gateway, where alone the expect
 """
 
 import argparse
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any
+from urllib.parse import urljoin
 
 import httpx
 
@@ -145,6 +147,21 @@ def head(url: str) -> Iterator[Line]:
     yield _compared("HEAD /api/health", "200, 0 bytes", came)
 
 
+def console(url: str) -> Iterator[Line]:
+    """Ask for the console's page with and without the stage's slash, and for what it loads."""
+    with _client(url) as client:
+        pages = [client.get(url + slash) for slash in ("", "/")]
+        came = " and ".join(f"{one.status_code} {one.headers['content-type']}" for one in pages)
+        page = "200 text/html; charset=utf-8"
+        yield _compared("the console, without and with a slash", f"{page} and {page}", came)
+        found = re.search(r'src="([^"]+)"', pages[0].text)
+        script = client.get(urljoin(url, found[1] if found else "no-script"))
+    kept = script.headers.get("Cache-Control", "not kept")
+    came = f"{script.status_code}, {script.headers.get('Content-Encoding', 'as it is')}, {kept}"
+    expected = "200, gzip, public, max-age=31536000, immutable"
+    yield _compared("the console's script", expected, came)
+
+
 def scheduled_task(url: str) -> Iterator[Line]:
     """Create a task for later and see how late it starts."""
     at = datetime.now(UTC).replace(microsecond=0) + AHEAD
@@ -190,6 +207,7 @@ _ELSEWHERE: list[Callable[[str], Iterator[Line]]] = [
     unknown_paths,
     slashes,
     head,
+    console,
     times,
     scheduled_task,
 ]

@@ -43,6 +43,7 @@ def _throttles() -> Mapping[tuple[str, str], Throttle]:
         EVERY_METHOD: Throttle(rate=500, burst=500),
         ("/api/register", "POST"): _GUESSES,
         ("/api/token", "POST"): _GUESSES,
+        ("/console/session", "POST"): _GUESSES,
     }
 
 

@@ -3,7 +3,7 @@
 from chalice import Chalice
 
 # Importing these registers their routes.
-from chalicelib.api import accounts, docs, meta, middleware, routing, tasks  # noqa: F401
+from chalicelib.api import accounts, console, docs, meta, middleware, routing, tasks  # noqa: F401
 
 
 def mount(app: Chalice) -> None:

@@ -60,6 +60,13 @@ class InvalidAccessToken(ServiceError):
         return super().body() | {"messages": [message]}
 
 
+class CrossSite(ServiceError):
+    """The request does not come from a page of the service itself."""
+
+    code = "cross_site"
+    detail = "Only pages of this service may send this request."
+
+
 class MethodNotAllowed(ServiceError):
     """The path exists, but not with this method."""
 
@@ -166,6 +173,7 @@ ANSWERS: dict[type[ServiceError], ErrorAnswer] = {
     errors.InvalidToken: ErrorAnswer(401, _CHALLENGE, _challenge),
     errors.UserNotFound: ErrorAnswer(401, _CHALLENGE, _challenge),
     errors.WrongCredentials: ErrorAnswer(401, _CHALLENGE, _challenge),
+    CrossSite: ErrorAnswer(403),
     errors.NotFound: ErrorAnswer(404),
     MethodNotAllowed: ErrorAnswer(405, example=("PUT",)),
     NotAcceptable: ErrorAnswer(406),

@@ -72,7 +72,8 @@ def _tell_when_ready(port: int) -> None:
         with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/api/health/"):
             break
         time.sleep(1)
-    print(f"Ready: http://localhost:{port}/api/  Press Ctrl-C to stop.", flush=True)
+    url = f"http://localhost:{port}/"
+    print(f"Ready: {url} (the console), {url}api/. Press Ctrl-C to stop.", flush=True)
 
 
 def _arguments() -> argparse.Namespace:

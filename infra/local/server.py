@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import gzip
+import json
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,12 +24,15 @@ from chalice.local import (
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from infra import gateway
+from infra.chalice_project import CONFIG
 
 #: How many requests one process serves in parallel. More would only compete for its core.
 THREADS = 4
 #: API Gateway's limits: the size of a body in bytes, the time for a response in ms.
 MAX_BODY = 10 * 1024 * 1024
 TIMEOUT_MS = 29_000
+#: API Gateway compresses bodies of at least so many bytes, for clients that take that.
+MIN_COMPRESSED: int = json.loads(CONFIG.read_text())["minimum_compression_size"]
 #: How long an idle connection is kept, and how long the last requests may take, in seconds.
 KEEP_ALIVE, LAST_REQUESTS = 75, 5
 
@@ -76,8 +81,11 @@ def application(app: Chalice) -> Callable[[Message, Receive, Send], Awaitable[No
         else:
             loop = asyncio.get_running_loop()
             response = await loop.run_in_executor(threads, invoke, scope, body)
-        content = response["body"].encode()
-        headers = {**response["headers"], "Content-Length": len(content)}
+        content, headers = response["body"].encode(), response["headers"]
+        if len(content) >= MIN_COMPRESSED and _takes_gzip(scope):
+            content = gzip.compress(content)
+            headers = {**headers, "Content-Encoding": "gzip"}
+        headers = {**headers, "Content-Length": len(content)}
         await send(
             {
                 "type": "http.response.start",
@@ -88,6 +96,10 @@ def application(app: Chalice) -> Callable[[Message, Receive, Send], Awaitable[No
         await send({"type": "http.response.body", "body": content})
 
     return answer
+
+
+def _takes_gzip(scope: Message) -> bool:
+    return any(name == b"accept-encoding" and b"gzip" in text for name, text in scope["headers"])
 
 
 async def _read(receive: Receive) -> bytes:

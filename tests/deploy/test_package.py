@@ -162,6 +162,8 @@ def test_the_zip_contains_only_the_service_and_chalices_runtime(built: Path) -> 
         "chalice/app.py",
     }
     assert {"app.py", "chalicelib/common-passwords.txt.gz"} <= set(names)
+    console = (ROOT / "chalicelib" / "console").iterdir()
+    assert {f"chalicelib/console/{path.name}" for path in console} <= set(names)
     tops = {re.split(r"[/.]", name)[0] for name in names}
     assert not tops & {"boto3", "botocore", "click", "yaml", "infra", "tests", "pip", "setuptools"}
     assert not tops & {"client", "moscow_tasks", "httpx", "rich", "typer"}

@@ -47,6 +47,16 @@ def test_a_body_too_large_for_api_gateway_is_413(service: LocalService) -> None:
     assert answer.headers["X-Request-Id"]
 
 
+def test_a_long_answer_is_compressed_for_who_takes_that(service: LocalService) -> None:
+    client = service.client()
+    for accepted, encoding in (("gzip, br", "gzip"), ("identity", None)):
+        answer = client.get("/api/openapi.json", headers={"Accept-Encoding": accepted})
+        assert answer.headers.get("Content-Encoding") == encoding
+        assert answer.json()["openapi"] == "3.1.0"
+    short = client.get("/api/health/", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in short.headers
+
+
 def test_a_semicolon_is_part_of_its_segment(service: LocalService) -> None:
     una = service.sign_up("una")
     task = create(una, SUM)

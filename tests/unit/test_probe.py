@@ -1,5 +1,6 @@
 """The probe reports what came beside what was expected, and never stops at a fault."""
 
+import gzip
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,12 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], None]:
 def api_gateway(request: httpx.Request) -> httpx.Response:
     """Answer as the service behind API Gateway should."""
     headers = {"x-amz-apigw-id": "id="}
+    if request.url.path in ("", "/"):
+        return httpx.Response(200, html='<script src="/prod/app.js">', headers=headers)
+    if request.url.path == "/prod/app.js":
+        headers |= {"Cache-Control": "public, max-age=31536000, immutable"}
+        headers |= {"Content-Encoding": "gzip"}
+        return httpx.Response(200, content=gzip.compress(b"{}"), headers=headers)
     if request.url.path == "/api/no/such/path":
         return httpx.Response(404, json=NOT_FOUND, headers=headers | SECURITY_HEADERS)
     if request.method == "POST":
@@ -53,7 +60,7 @@ def lines() -> dict[str, probe.Line]:
 def test_a_service_as_expected_is_ok_in_every_line(serve: Callable[[Answer], None]) -> None:
     serve(api_gateway)
     assert {line.verdict for line in lines().values()} == {"ok"}
-    assert len(lines()) == 11
+    assert len(lines()) == 13
 
 
 def test_a_line_says_what_was_expected_and_what_came(
@@ -101,7 +108,7 @@ def test_a_connection_that_breaks_is_one_line_and_the_rest_goes_on(
     serve(breaks)
     verdicts = [line.verdict for line in probe.probe(URL, scheduled=False)]
     assert verdicts.count("could not look") == 1
-    assert verdicts.count("ok") == 9
+    assert verdicts.count("ok") == 11
 
 
 def test_a_service_that_does_not_answer_is_one_line(serve: Callable[[Answer], None]) -> None:

@@ -55,7 +55,7 @@ def package_api(settings: StageSettings) -> Any:
     return sam_api.resources("prod", settings)["RestAPI"]["Properties"]
 
 
-@pytest.mark.parametrize("path", ["/api/register", "/api/token"])
+@pytest.mark.parametrize("path", ["/api/register", "/api/token", "/console/session"])
 def test_accounts_and_sign_ins_are_throttled_to_tens_per_second(path: str) -> None:
     throttles = stage_settings.of("prod").throttles
     assert 10 <= throttles[path, "POST"].rate < 100 <= throttles[EVERY_METHOD].rate < 1000

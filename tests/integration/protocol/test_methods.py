@@ -13,6 +13,7 @@ from chalicelib import api as rooms
 from tests.drivers import Answer, Api
 from tests.integration.protocol.tools import (
     ALLOWED,
+    CONSOLE,
     TASK_ID,
     assert_cors,
     assert_error,
@@ -31,7 +32,8 @@ NOT_FOUND = {"detail": "Not found.", "code": "not_found"}
 def test_this_table_lists_every_route() -> None:
     app = Chalice("all")
     rooms.mount(app)
-    assert set(app.routes) == {path.replace(TASK_ID, "{task_id}") for path in ALLOWED}
+    listed = {path.replace(TASK_ID, "{task_id}") for path in ALLOWED}
+    assert set(app.routes) == listed | CONSOLE
 
 
 def test_a_route_answers_the_same_with_and_without_its_slash(ann: Api) -> None:
@@ -180,7 +182,14 @@ def serve() -> Callable[[str, str], Answer]:
 def test_an_unknown_path_is_404_in_json_with_any_method(
     serve: Callable[[str, str], Answer],
 ) -> None:
-    for path in ("/api/", "/api/nothing/", "/api/tasks/a/b/c/", "/api/tokens", "/api/token//", "/"):
+    for path in (
+        "/api/",
+        "/api/nothing/",
+        "/api/tasks/a/b/c/",
+        "/api/tokens",
+        "/api/token//",
+        "/console/",
+    ):
         for method in (*METHODS, "TRACE"):
             answer = serve(method, path)
             assert answer.status == 404

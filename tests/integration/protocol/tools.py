@@ -27,6 +27,13 @@ ALLOWED = {
     "/api/docs": "GET, HEAD, OPTIONS",
     "/api/docs/{version}/{name}": "GET, HEAD, OPTIONS",
 }
+#: What is no part of the API; see test_console.py.
+CONSOLE = {
+    "/",
+    "/console/session",
+    "/console/session/refresh",
+    "/console/static/{version}/{name}",
+}
 
 #: The routes that need an access token.
 GUARDED = [path for path in ALLOWED if path.startswith("/api/tasks")]
