@@ -1,4 +1,4 @@
-"""botocore passes attributes on as DynamoDB writes them: it would take as long to look for their types."""
+"""botocore passes attributes on as DynamoDB writes them, without looking for their types."""
 
 from collections.abc import Iterator
 
