@@ -67,6 +67,7 @@ let list = "#";
 /** Shows what the address names. */
 async function route() {
   if (!username()) return;
+  document.querySelector(".toast")?.remove();
   const id = parameters().get("task");
   const from = places.task.hidden || id ? "" : task.hide();
   places.task.hidden = !id;
@@ -157,7 +158,8 @@ async function again(like, button) {
     location.hash = `task=${made.id}`;
     live.changed(made);
   } catch (problem) {
-    toast(problem.code === "active_task_limit" ? t("problems.active_task_limit", problem, form.whenFree()) : explain(problem));
+    if (problem.code === "active_task_limit") toast(t("problems.active_task_limit", problem, form.whenFree()), "limit");
+    else toast(explain(problem));
   } finally {
     button.removeAttribute("aria-disabled");
   }
@@ -186,10 +188,10 @@ async function edit(like) {
 }
 
 /** Shows a problem that has no place of its own. */
-function toast(text) {
+function toast(text, kind = "") {
   document.querySelector(".toast")?.remove();
   const close = h("button", { type: "button", class: "small", onclick: () => box.remove() }, t("close"));
-  const box = h("div", { class: "toast", role: "alert" }, h("p", {}, text), close);
+  const box = h("div", { class: `toast ${kind}`, role: "alert" }, h("p", {}, text), close);
   main.append(box);
 }
 
@@ -197,6 +199,7 @@ live.changes.addEventListener("change", ({ detail: changed }) => {
   slots.draw();
   entitle();
   document.querySelector(".toast.offline")?.remove();
+  if (live.active()?.length < live.SLOTS) document.querySelector(".toast.limit")?.remove();
   task.check();
   if (!changed) return;
   task.update(changed);
@@ -208,8 +211,7 @@ live.changes.addEventListener("change", ({ detail: changed }) => {
 });
 
 live.changes.addEventListener("offline", () => {
-  toast(t("problems.offline"));
-  document.querySelector(".toast").classList.add("offline");
+  toast(t("problems.offline"), "offline");
 });
 
 addEventListener("hashchange", route);

@@ -290,7 +290,10 @@ def test_the_sixth_task_is_refused_with_the_time_of_the_next_slot(console: Conso
     expect(console.find(".notice.wait")).to_have_text(
         re.compile(r"All five slots are taken\. The next one frees in 59:\d\d\.")
     )
+    console.find(".row .icon-only").first.click()
+    expect(console.find(".toast")).to_contain_text("All five slots are taken.")
     console.find(".card", has_text="Scheduled").first.click()
+    expect(console.find(".toast")).to_have_count(0)
     console.find("#cancel").click()
     console.find("#yes").click()
     console.find("#back").click()
