@@ -7,34 +7,24 @@ refresh token in a cookie that only the routes of the session get and no script 
 import re
 from contextlib import suppress
 from datetime import timedelta
-from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from chalice import Response
-from pydantic import BaseModel
 
 from chalicelib import accounts, security
 from chalicelib.api.accounts import Credentials, Token
-from chalicelib.api.answers import answer, answer_error, answer_page
+from chalicelib.api.answers import answer, answer_error, answer_page, page_policy
 from chalicelib.api.call import Call
 from chalicelib.api.errors import CrossSite, NotAuthenticated
 from chalicelib.api.fields import read
 from chalicelib.api.files import Files
-from chalicelib.api.routing import route
+from chalicelib.api.routing import page_route, route
 from chalicelib.errors import InvalidToken
+from chalicelib.lazy_model import LazyModel
 
-#: What the page may load, and where it may send anything: to this service alone.
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        *(f"{kind}-src 'self'" for kind in ("script", "style", "img", "connect")),
-        *(f"{where} 'none'" for where in ("base-uri", "form-action", "frame-ancestors")),
-        # No text of a task becomes markup, whatever bug the page may have.
-        "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
-    )
-)
+# No text of a task becomes markup, whatever bug the page may have.
+_POLICY = page_policy("require-trusted-types-for 'script'", "trusted-types 'none'")
 
 _SESSION = "/console/session"
 _COOKIE = "refresh"
@@ -43,35 +33,21 @@ _COOKIE_VALUE = re.compile(rf"(?:^|[;,])\s*{_COOKIE}=([\w.-]+)", re.ASCII)
 _files = Files(Path(__file__).parents[1] / "console")
 
 
-class AccessToken(BaseModel):
+class AccessToken(LazyModel):
     """The access token of a session whose refresh token is in the cookie."""
 
     access: Token
 
 
-@route(
-    "GET",
-    "/",
-    summary="Show the console",
-    answers={},
-    media_type="text/html",
-    is_documented=False,
-    is_public=True,
-)
+@page_route("/", summary="Show the console")
 def show(call: Call) -> Response:
     # Absolute paths: below a stage, `/prod` without a slash is the page, too.
     files = f"{urlsplit(call.url).path}console/static/{_files.version}"
-    return answer_page(call, _files.read("index.html").replace("{{files}}", escape(files)), POLICY)
+    return answer_page(call, _files.page(files=files), _POLICY)
 
 
-@route(
-    "GET",
-    "/console/static/{version}/{name}",
-    summary="Return a file of the console",
-    answers={},
-    media_type="*/*",
-    is_documented=False,
-    is_public=True,
+@page_route(
+    "/console/static/{version}/{name}", summary="Return a file of the console", media_type="*/*"
 )
 def show_file(call: Call, version: str, name: str) -> Response:
     return _files.answer(version, name)

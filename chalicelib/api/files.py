@@ -2,7 +2,9 @@
 
 import hashlib
 from functools import cached_property
+from html import escape
 from pathlib import Path
+from string import Template
 
 from chalice import Response
 
@@ -37,9 +39,10 @@ class Files:
         whole = "".join(f"{name}\0{text}\0" for name, text in self.texts.items())
         return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
-    def read(self, name: str) -> str:
-        """Return a page, or any other file of the folder that is not served by itself."""
-        return (self._folder / name).read_text("utf-8")
+    def page(self, **values: str) -> str:
+        """Return index.html with values in place of their `$names`."""
+        page = Template((self._folder / "index.html").read_text("utf-8"))
+        return page.substitute({name: escape(value) for name, value in values.items()})
 
     def answer(self, version: str, name: str) -> Response:
         """Return the response with a file. Raises NotFound.

@@ -105,6 +105,19 @@ def route(
     return register
 
 
+def page_route(path: str, *, summary: str, media_type: str = "text/html") -> Callable[[_H], _H]:
+    """Serve a page, or with `*/*` its files, to everybody. They are not part of the API."""
+    return route(
+        "GET",
+        path,
+        summary=summary,
+        answers={},
+        is_public=True,
+        media_type=media_type,
+        is_documented=False,
+    )
+
+
 class Fault(ChaliceUnhandledError):
     """Carries an error of a view, as its cause, past Chalice's error handling."""
 

@@ -1,6 +1,6 @@
 /** The service: requests, the session, errors. */
 
-import { parse } from "./exact.js";
+import { parse, stringify } from "./exact.js";
 import { synchronize } from "./time.js";
 
 /** Where the service is: below the stage, if there is one. */
@@ -90,6 +90,13 @@ export async function request(method, path, options = {}) {
     await renew();
     return authorized();
   }
+}
+
+/** Creates a task, and waits for it if it can end at once. The same key makes it only once. */
+export async function create(type, input, key, scheduled) {
+  const body = stringify({ task_type: type, input_data: input, ...(scheduled ? { scheduled_at: scheduled } : {}) });
+  const headers = { "Idempotency-Key": key, ...(scheduled ? {} : { Prefer: "wait" }) };
+  return (await request("POST", "api/tasks/", { body, headers })).body;
 }
 
 /** The name of who is signed in; none: nobody is. */

@@ -1,8 +1,7 @@
 /** The console: its frame, its addresses, and who gets to know what. */
 
-import { restore, request, signOut, username } from "./api.js";
+import { create, restore, signOut, username } from "./api.js";
 import { announce, fill, focusHeading, h } from "./dom.js";
-import { stringify } from "./exact.js";
 import * as form from "./form.js";
 import * as history from "./history.js";
 import { LANGUAGES, choose, language, t } from "./i18n.js";
@@ -12,7 +11,7 @@ import * as sign from "./sign.js";
 import * as slots from "./slots.js";
 import * as task from "./task.js";
 import { clock, everySecond, now } from "./time.js";
-import { explain, failed, typeName } from "./view.js";
+import { explain, failed, inputOf, typeName, whenFree } from "./view.js";
 
 const app = document.getElementById("app");
 const main = h("main", { id: "main", tabindex: "-1" });
@@ -148,17 +147,14 @@ async function again(like, button) {
   if (button.getAttribute("aria-disabled")) return;
   button.setAttribute("aria-disabled", "true");
   button.dataset.key ??= crypto.randomUUID();
-  const { scheduled_at: _, ...input } = like.input_data;
-  const body = stringify({ task_type: like.task_type, input_data: input });
-  const headers = { "Idempotency-Key": button.dataset.key, Prefer: "wait" };
   try {
-    const { body: made } = await request("POST", "api/tasks/", { body, headers });
+    const made = await create(like.task_type, inputOf(like), button.dataset.key);
     live.put(made);
     announce(t(`form.done.${made.status}`, typeName(made.task_type), made));
     location.hash = `task=${made.id}`;
     live.changed(made);
   } catch (problem) {
-    if (problem.code === "active_task_limit") toast(t("problems.active_task_limit", problem, form.whenFree()), "limit");
+    if (problem.code === "active_task_limit") toast(t("problems.active_task_limit", problem, whenFree()), "limit");
     else toast(explain(problem));
   } finally {
     button.removeAttribute("aria-disabled");

@@ -1,13 +1,13 @@
 /** The form that makes a task, built from the schemas of the task types. */
 
-import { request } from "./api.js";
+import { create, request } from "./api.js";
 import { announce, fill, h, icon } from "./dom.js";
-import { inline, source, stringify } from "./exact.js";
+import { inline, source } from "./exact.js";
 import { count, reason, t } from "./i18n.js";
-import { active, changes, nextFree, put, SLOTS } from "./live.js";
+import { active, changes, put, SLOTS } from "./live.js";
 import { Unreadable, fits, forms, limits, read, write } from "./schema.js";
-import { clock, countdown, date, everySecond, fromMoscow, isMoscowHere, local, moscow, now } from "./time.js";
-import { failed, skeleton, typeName } from "./view.js";
+import { countdown, everySecond, fromMoscow, isMoscowHere, local, moscow, now } from "./time.js";
+import { failed, inputOf, skeleton, typeName, whenFree } from "./view.js";
 
 const MINUTE = 60_000;
 
@@ -45,7 +45,7 @@ async function load(target, whenCreated) {
 export function open(task) {
   const known = task && types.find((one) => one.task_type === task.task_type);
   const type = known ?? draft?.type ?? types[0];
-  const { scheduled_at: _, ...input } = task?.input_data ?? {};
+  const input = task ? inputOf(task) : {};
   const found = known ? forms(type.input_schema).findIndex((form) => fits(form, input)) : 0;
   draft = { key: crypto.randomUUID(), type, form: Math.max(0, found), input: found < 0 ? {} : input, later: null };
   draw();
@@ -284,13 +284,10 @@ async function submit({ fields, time, problems, button }) {
   const input = collect(fields);
   if (input === null) return focusError();
   const scheduled = time.read();
-  const body = stringify({ task_type: draft.type.task_type, input_data: input, ...(scheduled ? { scheduled_at: scheduled } : {}) });
   button.setAttribute("aria-disabled", "true");
   button.classList.add("busy");
-  const headers = { "Idempotency-Key": draft.key, ...(scheduled ? {} : { Prefer: "wait" }) };
   try {
-    const { body: task } = await request("POST", "api/tasks/", { body, headers });
-    done(task);
+    done(await create(draft.type.task_type, input, draft.key, scheduled));
   } catch (problem) {
     button.removeAttribute("aria-disabled");
     show(problem, fields, problems);
@@ -336,14 +333,6 @@ function show(problem, fields, problems) {
   // The first answer got lost: that task exists. A new key makes another one.
   if (problem.code === "idempotency_key_reused") draft.key = crypto.randomUUID();
   return fill(problems, failed(problem));
-}
-
-/** Returns in words when the next slot becomes free. */
-export function whenFree() {
-  const next = active()?.length ? nextFree() : null;
-  if (!next) return "";
-  if (!next.at || next.at <= now()) return t("slots.soon");
-  return next.isExact ? t("slots.in", countdown(next.at - now())) : t("slots.about", next.at - now() < 86_400_000 ? clock(next.at) : date(next.at));
 }
 
 /** Returns the reasons in a part of the answer, however deep they are. */

@@ -4,16 +4,15 @@ import { fill, h, icon } from "./dom.js";
 import { t } from "./i18n.js";
 import { SLOTS, active, phase } from "./live.js";
 import { countdown, everySecond, moment, now } from "./time.js";
-import { whenFree } from "./form.js";
-import { badge, brief, clockLabel, typeName } from "./view.js";
+import { badge, brief, clockLabel, typeName, whenFree } from "./view.js";
 
 let region = null;
 let begin = null;
 
-/** Builds the slots in a region; `whenFree` is called by the first free one. */
-export function mount(target, whenFree) {
+/** Builds the slots in a region; the first free one calls `beginTask`. */
+export function mount(target, beginTask) {
   region = target;
-  begin = whenFree;
+  begin = beginTask;
   draw();
 }
 
@@ -33,7 +32,7 @@ export function draw() {
 }
 
 function nextText() {
-  const text = active()?.length ? whenFree() : "";
+  const text = whenFree();
   return text ? t("slots.next", text) : "";
 }
 

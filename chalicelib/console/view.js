@@ -3,8 +3,8 @@
 import { inline, pretty, source } from "./exact.js";
 import { announce, h, icon } from "./dom.js";
 import { count, t } from "./i18n.js";
-import { phase } from "./live.js";
-import { clock, date, isMoscowHere, local, moment, now } from "./time.js";
+import { active, nextFree, phase } from "./live.js";
+import { clock, countdown, date, isMoscowHere, local, moment, now } from "./time.js";
 
 /** The colour of each state: waiting, running, done, failed, off. */
 const KINDS = {
@@ -50,6 +50,20 @@ export function brief(input) {
 /** Cuts a text that is too long for a line. */
 export function shorten(text, most) {
   return text.length > most ? `${text.slice(0, most)}…` : text;
+}
+
+/** Returns the input of a task, without the time that older clients put into it. */
+export function inputOf(task) {
+  const { scheduled_at: _, ...input } = task.input_data;
+  return input;
+}
+
+/** Returns in words when the next slot becomes free. */
+export function whenFree() {
+  const next = active()?.length ? nextFree() : null;
+  if (!next) return "";
+  if (!next.at || next.at <= now()) return t("slots.soon");
+  return next.isExact ? t("slots.in", countdown(next.at - now())) : t("slots.about", next.at - now() < 86_400_000 ? clock(next.at) : date(next.at));
 }
 
 /** Returns a moment in Moscow; pointing at it shows the browser's own. */

@@ -75,15 +75,14 @@ def application(app: Chalice) -> Callable[[Message, Receive, Send], Awaitable[No
         return response
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
-        body = await _read(receive)
+        body, loop = await _read(receive), asyncio.get_running_loop()
         if len(body) > MAX_BODY:
             response = _refusal("REQUEST_TOO_LARGE")
         else:
-            loop = asyncio.get_running_loop()
             response = await loop.run_in_executor(threads, invoke, scope, body)
         content, headers = response["body"].encode(), response["headers"]
         if len(content) >= MIN_COMPRESSED and _takes_gzip(scope):
-            content = gzip.compress(content)
+            content = await loop.run_in_executor(threads, gzip.compress, content)
             headers = {**headers, "Content-Encoding": "gzip"}
         headers = {**headers, "Content-Length": len(content)}
         await send(

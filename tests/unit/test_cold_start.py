@@ -61,3 +61,12 @@ def test_models_are_built_when_they_are_first_used() -> None:
         "print(len(models) > 10, *[one.__name__ for one in models if one.__pydantic_complete__])"
     )
     assert run("app.app", code) == {"True"}
+
+
+def test_every_model_of_the_api_is_such_a_model() -> None:
+    code = (
+        "from pydantic import BaseModel;"
+        "print(*[one.__name__ for one in BaseModel.__subclasses__()"
+        " if one.__module__.startswith('chalicelib.api')])"
+    )
+    assert run("app.app", code) == set()

@@ -14,7 +14,7 @@ from chalicelib.api import middleware, openapi, routing
 from chalicelib.api.answers import answer_page
 from chalicelib.api.call import Call
 from chalicelib.api.files import Files
-from chalicelib.api.routing import route
+from chalicelib.api.routing import page_route
 from tests.drivers import NOON
 
 POLICY = "default-src 'none'; script-src 'self'"
@@ -38,13 +38,12 @@ def files(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Files:
     """Routes of a page and its files, and nothing else."""
     monkeypatch.setattr(routing, "routes", {})
     files = Files(folder)
-    hidden: dict[str, Any] = {"answers": {}, "is_documented": False, "is_public": True}
 
-    @route("GET", "/", summary="Show", media_type="text/html", **hidden)
+    @page_route("/", summary="Show")
     def show(call: Call) -> Response:
-        return answer_page(call, files.read("index.html"), POLICY)
+        return answer_page(call, files.page(), POLICY)
 
-    @route("GET", "/static/{version}/{name}", summary="File", media_type="*/*", **hidden)
+    @page_route("/static/{version}/{name}", summary="File", media_type="*/*")
     def file(call: Call, version: str, name: str) -> Response:
         return files.answer(version, name)
 
