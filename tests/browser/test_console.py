@@ -590,6 +590,7 @@ def test_everything_goes_by_keyboard(tab: Open, name: str, locale: str) -> None:
     keys.press("Enter")
     expect(console.find("output")).to_have_text("16")
     expect(console.find("#another")).to_be_focused()
+    expect(console.find(".row > a")).to_be_visible()
     keys.press("j")
     keys.press("Enter")
     expect(console.find("h1:focus")).to_be_visible()
