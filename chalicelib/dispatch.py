@@ -184,7 +184,7 @@ def schedule_name(task: Schedulable) -> str:
     Each wait of a task has a name of its own, which makes creating it idempotent: the
     schedule of the wait before may still be on its way out (ActionAfterCompletion).
     """
-    return f"task-{task.task_id}-{int(task.attempts)}"
+    return f"task-{task.task_id}-{task.attempts}"
 
 
 def _create_schedule(task: Schedulable, at: datetime) -> None:

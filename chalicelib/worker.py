@@ -96,7 +96,7 @@ def _fail_attempt(
     """Plan the next try of a task; after the last one, end it."""
     task_type = task_types.get(task.task_type)
     assert task_type  # noqa: S101  # nosec B101  # a task without a type ends with a TaskError
-    now, tries = times.now(), int(task.attempts_since_progress)
+    now, tries = times.now(), task.attempts_since_progress
     log.error(
         "attempt_failed",
         code=code,
@@ -128,7 +128,7 @@ def _finish(task: Task, end: End, event: str | None = None) -> None:
     status, result, error = end
     if transitions.finish(task, status, times.now(), result=result, error=error, event=event):
         metrics.task_finished(status)
-        log.info("task_finished", status=status, attempts=int(task.attempts))
+        log.info("task_finished", status=status, attempts=task.attempts)
     else:
         # It was cancelled, or another worker took it up after this one's lease.
         log.warning("lease_lost", outcome=status)
@@ -138,7 +138,7 @@ def _discard(task: Task, now: datetime, max_tries: int) -> None:
     """End in failure a task whose worker died during its last try."""
     if transitions.discard(task, now, _RETRIES_EXHAUSTED.error, max_tries):
         metrics.task_finished(Status.FAILURE)
-        log.error("task_discarded", attempts=int(task.attempts))
+        log.error("task_discarded", attempts=task.attempts)
 
 
 def time_needed(message: Message) -> timedelta:

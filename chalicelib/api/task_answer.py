@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger
-from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from chalicelib import exact_json, logs, models, task_types, times
 from chalicelib.api.fields import example
@@ -69,8 +69,8 @@ _HISTORY = [
 class Task(LazyModel):
     """The task."""
 
-    # Each field is read from the attribute of the row with its name or its alias.
-    model_config = ConfigDict(from_attributes=True) | example(EXAMPLE)
+    # Each field is the attribute of the row with its name, if it has no alias.
+    model_config = example(EXAMPLE)
 
     id: Annotated[
         str, Field(validation_alias="task_id"), WithJsonSchema({"type": "string", "format": "uuid"})
@@ -93,6 +93,10 @@ class Task(LazyModel):
     ]
 
 
+#: What a row does not have is not among its values.
+_NO_VALUES = dict.fromkeys(models.Task.get_attributes())
+
+
 class TaskDetail(Task):
     """The task, in detail."""
 
@@ -108,9 +112,11 @@ class TaskDetail(Task):
 
 def serialize(task: models.Task, now: datetime, *, detail: bool = False) -> dict[str, Any]:
     """Return a task as JSON for its owner; `detail` adds the fields of TaskDetail."""
-    answer = (TaskDetail if detail else Task).model_validate(task)
-    answer.progress = _progress(task, now)
-    return answer.model_dump()
+    fields = _NO_VALUES | task.attribute_values
+    fields |= {"task_id": task.task_id, "progress": _progress(task, now)}
+    if detail:
+        fields["history"] = task.history
+    return (TaskDetail if detail else Task).model_validate(fields).model_dump()
 
 
 def _progress(task: models.Task, now: datetime) -> Mapping[str, Any] | None:

@@ -55,7 +55,7 @@ def history(task: "Task") -> list[dict[str, Any]]:
     """Return what happened to a task, oldest first, as clients see it."""
     texts = [started(task.started_at)] if task.ran_inline else task.events or ()
     stored: list[dict[str, Any]] = [json.loads(text) for text in texts]
-    _number_attempts(stored, int(task.attempts))
+    _number_attempts(stored, task.attempts)
     created = {"at": times.show(task.created_at), "event": "created"}
     events = [created, *stored, *_end(task)]
     return events[:1] + events[1:][-(MAX_EVENTS - 1) :]

@@ -5,22 +5,17 @@ Signing in writes nothing: a session gets its row when it is first refreshed, or
 
 from datetime import datetime
 
-from pynamodb.attributes import (
-    BooleanAttribute,
-    NumberAttribute,
-    UnicodeAttribute,
-    UTCDateTimeAttribute,
-)
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute, UTCDateTimeAttribute
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.models.table import Row, get, update
+from chalicelib.models.table import IntegerAttribute, Row, get, update
 
 
 class Session(Row, discriminator="session"):
     """All refresh tokens that descend from one sign-in, numbered from 0."""
 
     #: The number of the current token; those before it were rotated.
-    current = NumberAttribute(null=True)
+    current = IntegerAttribute(null=True)
     rotated_at = UTCDateTimeAttribute(null=True)
     #: Whether none of its tokens works any more.
     is_revoked = BooleanAttribute(null=True)

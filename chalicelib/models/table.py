@@ -8,12 +8,14 @@ from uuid import uuid4
 
 from botocore.exceptions import ClientError
 from pynamodb.attributes import (
+    Attribute,
     DiscriminatorAttribute,
     NumberAttribute,
     TTLAttribute,
     UnicodeAttribute,
     UTCDateTimeAttribute,
 )
+from pynamodb.constants import NUMBER
 from pynamodb.exceptions import CancellationReason, DoesNotExist, TransactWriteError, UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -35,6 +37,18 @@ _CONFLICT = "TransactionConflict"
 _BOTOCORE_DATA = Path(__file__).parent / "botocore"
 
 _I = TypeVar("_I", bound="Item")
+
+
+class IntegerAttribute(Attribute[int]):
+    """A whole number: PynamoDB's NumberAttribute is a float to the type checker."""
+
+    attr_type = NUMBER
+
+    def serialize(self, value: int) -> str:
+        return str(value)
+
+    def deserialize(self, value: str) -> int:
+        return int(value)
 
 
 class _Sweep(GlobalSecondaryIndex[Any]):
@@ -89,6 +103,29 @@ class Row(Item):
 
     kind = DiscriminatorAttribute()
     expires_at = TTLAttribute(null=True)
+
+    @classmethod
+    def from_raw_data(cls: type[_I], data: dict[str, Any]) -> _I:
+        """Return the row that an item of the table is.
+
+        PynamoDB's own also sets what the item does not have, and each default twice, which took
+        a third of a list's time.
+        """
+        row_class = Row.kind.deserialize(data["kind"]["S"])
+        if not issubclass(row_class, cls):
+            raise ValueError(f"{row_class.__name__} is not a {cls.__name__}.")
+        attributes = row_class.get_attributes()
+        row: _I = row_class.__new__(row_class)
+        row.attribute_values = {
+            name: attribute.default
+            for name, attribute in attributes.items()
+            if attribute.default is not None
+        }
+        for name, value in data.items():
+            # An older version of the service does not know the attributes of a newer one.
+            if attribute := attributes.get(name):
+                row.attribute_values[name] = attribute.deserialize(attribute.get_value(value))
+        return row
 
 
 def owner_key(user_id: str) -> str:

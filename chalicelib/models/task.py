@@ -6,7 +6,6 @@ from typing import Any
 
 from pynamodb.attributes import (
     ListAttribute,
-    NumberAttribute,
     UnicodeAttribute,
     UTCDateTimeAttribute,
 )
@@ -14,7 +13,7 @@ from pynamodb.attributes import (
 from chalicelib.lifecycle import ACTIVE, MAX_DELAY, Status, next_sweep
 from chalicelib.models import events
 from chalicelib.models.sweep import SWEEP_SHARDS
-from chalicelib.models.table import Item, Row, get, task_key
+from chalicelib.models.table import IntegerAttribute, Item, Row, get, task_key
 
 
 class Finished(Item):
@@ -37,9 +36,9 @@ class Task(Row, discriminator="task"):
     #: JSON text of {"code", "detail"}, on failure.
     error = UnicodeAttribute(null=True)
     #: How often it was taken up.
-    attempts = NumberAttribute(default=0)
+    attempts = IntegerAttribute(default=0)
     #: The same since the last snooze; limited by the type's `max_tries`.
-    attempts_since_progress = NumberAttribute(default=0)
+    attempts_since_progress = IntegerAttribute(default=0)
     #: The claim of the worker that runs it; None while nobody does.
     lease_id = UnicodeAttribute(null=True)
     #: Nobody takes the task up before this: its time, the moment it waits for, or the end of

@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 
 from pynamodb.attributes import (
-    NumberAttribute,
     UnicodeAttribute,
     UnicodeSetAttribute,
     UTCDateTimeAttribute,
 )
 
 from chalicelib.lifecycle import FINISHED
-from chalicelib.models.table import Row, get, owner_key, update
+from chalicelib.models.table import IntegerAttribute, Row, get, owner_key, update
 
 
 class User(Row, discriminator="user"):
@@ -25,9 +24,9 @@ class User(Row, discriminator="user"):
     #: The ids of the pending and started tasks; DynamoDB has no empty sets, so None for none.
     active = UnicodeSetAttribute(null=True)
     #: How many tasks ended in each way.
-    success = NumberAttribute(default=0)
-    failure = NumberAttribute(default=0)
-    cancelled = NumberAttribute(default=0)
+    success = IntegerAttribute(default=0)
+    failure = IntegerAttribute(default=0)
+    cancelled = IntegerAttribute(default=0)
 
     @classmethod
     def find(cls, user_id: str) -> "User | None":
@@ -40,7 +39,8 @@ class User(Row, discriminator="user"):
     def total(self, status: str | None) -> int:
         """Return how many tasks there are, in all or of one finished status."""
         if status is not None:
-            return int(getattr(self, status))
+            count: int = getattr(self, status)
+            return count
         return len(self.active_ids) + sum(self.total(finished) for finished in FINISHED)
 
     def free_slots(self, task_ids: Iterable[str]) -> None:
