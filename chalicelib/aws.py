@@ -5,18 +5,30 @@ from threading import Lock
 from typing import Any
 
 from botocore.config import Config
+from botocore.loaders import Loader
 from botocore.session import Session, get_session
 
 from chalicelib import deadline
 
+#: The services of AWS that have a client.
+_SERVICES = ["dynamodb", "scheduler", "secretsmanager", "sqs"]
+
 # A session must not make clients in two threads at once; the clients are for all threads.
 _making = Lock()
+
+
+class _Loader(Loader):
+    """Knows the services: botocore's own looks through the folders of all 400 of them."""
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        return _SERVICES
 
 
 @cache
 def session() -> Session:
     """Return the session of this process; it keeps what it has read of AWS's models."""
     session = get_session()
+    session.register_component("data_loader", _Loader())
     # A User-Agent that botocore need not compose for each call.
     session.set_default_client_config(Config(user_agent=session.user_agent()))
     return session

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from chalicelib import aws
 from infra import ROOT
 from tests import cloud
 
@@ -19,16 +20,20 @@ NEVER = {
     "passlib",
     "s3transfer",
 }
-#: Nor do those that are not the API.
-ONLY_API = {"chalicelib.accounts", "chalicelib.api", "chalicelib.security", "jwt"}
+API = {"chalicelib.accounts", "chalicelib.api", "chalicelib.security", "chalicelib.tasks", "jwt"}
+WORKER = {"chalicelib.batch", "chalicelib.worker"}
+SWEEPER = {"chalicelib.sweeper"}
+#: What the types need, which the sweeper does not run.
+TYPES = {"chalicelib.runner", "chalicelib.task_types", "pydantic", "pydantic_core"}
 
 
-def run(handler: str, code: str) -> set[str]:
+def run(handler: str | None, code: str) -> set[str]:
     """Return the words that a new container of a Lambda prints after `import app`."""
+    variables = {"_HANDLER": handler} if handler else {}
     printed = subprocess.run(
         [sys.executable, "-c", f"import sys, app; {code}"],
         cwd=ROOT,
-        env=os.environ | cloud.ENVIRONMENT | {"_HANDLER": handler},
+        env=os.environ | cloud.ENVIRONMENT | variables,
         capture_output=True,
         text=True,
         check=True,
@@ -37,21 +42,31 @@ def run(handler: str, code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("handler", "unwanted"),
+    ("handler", "needed", "unwanted"),
     [
-        ("app.app", NEVER),
-        ("app.work", NEVER | ONLY_API),
-        ("app.handle_dead_letters", NEVER | ONLY_API),
-        ("app.sweep", NEVER | ONLY_API),
+        ("app.app", API, NEVER | WORKER | SWEEPER),
+        ("app.work", WORKER, NEVER | API | SWEEPER),
+        ("app.handle_dead_letters", WORKER, NEVER | API | SWEEPER),
+        ("app.sweep", SWEEPER, NEVER | API | WORKER | TYPES),
     ],
 )
 def test_a_new_container_imports_only_what_its_lambda_needs(
-    handler: str, unwanted: set[str]
+    handler: str, needed: set[str], unwanted: set[str]
 ) -> None:
     imported = run(handler, "print(*sys.modules)")
-    assert "chalicelib.worker" in imported
-    assert ("chalicelib.api" in imported) == (handler == "app.app")
+    assert needed <= imported
     assert not imported & unwanted
+
+
+def test_a_process_outside_of_lambda_is_for_all_of_them() -> None:
+    assert run(None, "print(*sys.modules)") >= API | WORKER | SWEEPER
+
+
+def test_clients_are_made_without_a_look_at_all_services() -> None:
+    session = aws.session()
+    assert session.get_available_services() == ["dynamodb", "scheduler", "secretsmanager", "sqs"]
+    for service in session.get_available_services():
+        assert session.create_client(service).meta.service_model.service_name == service
 
 
 def test_models_are_built_when_they_are_first_used() -> None:
