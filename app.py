@@ -1,5 +1,11 @@
 """The Lambdas of the service: the HTTP API, the worker, the dead letters, the sweeper."""
 
+import gc
+
+# What a start allocates stays, so a collection finds nothing: all of them together took a tenth of
+# it. The end of this file has the rest.
+gc.disable()
+
 import os
 from datetime import timedelta
 from typing import Any
@@ -69,3 +75,8 @@ def _handle(event: SQSEvent, handler: Any, queue_url: str) -> Any:
 
 def _time_left(event: Any) -> timedelta:
     return timedelta(milliseconds=event.context.get_remaining_time_in_millis())
+
+
+# No collection need ever look through what a start has left.
+gc.freeze()
+gc.enable()

@@ -27,11 +27,14 @@ SWEEPER = {"chalicelib.sweeper"}
 TYPES = {"chalicelib.runner", "chalicelib.task_types", "pydantic", "pydantic_core"}
 
 
+_BEFORE = "import gc; BEFORE = sum(one['collections'] for one in gc.get_stats())"
+
+
 def run(handler: str | None, code: str) -> set[str]:
     """Return the words that a new container of a Lambda prints after `import app`."""
     variables = {"_HANDLER": handler} if handler else {}
     printed = subprocess.run(
-        [sys.executable, "-c", f"import sys, app; {code}"],
+        [sys.executable, "-c", f"{_BEFORE}; import sys, app; {code}"],
         cwd=ROOT,
         env=os.environ | cloud.ENVIRONMENT | variables,
         capture_output=True,
@@ -67,6 +70,17 @@ def test_clients_are_made_without_a_look_at_all_services() -> None:
     assert session.get_available_services() == ["dynamodb", "scheduler", "secretsmanager", "sqs"]
     for service in session.get_available_services():
         assert session.create_client(service).meta.service_model.service_name == service
+
+
+@pytest.mark.parametrize("handler", ["app.app", "app.work", "app.sweep"])
+def test_no_garbage_is_collected_during_a_start_but_after_it(handler: str) -> None:
+    code = (
+        "import gc;"
+        "collections = sum(one['collections'] for one in gc.get_stats()) - BEFORE;"
+        "print(collections <= 1, gc.isenabled(), gc.get_freeze_count() > 50_000)"
+    )
+    # One may come before the first line of app.py.
+    assert run(handler, code) == {"True"}
 
 
 def test_models_are_built_when_they_are_first_used() -> None:
