@@ -74,6 +74,8 @@ class FakeAws(BaseHTTPRequestHandler):
     """Answers each operation with the same answer."""
 
     protocol_version = "HTTP/1.1"
+    # Or the body of each answer but the first would wait for an acknowledgement, for 40 ms.
+    disable_nagle_algorithm = True
     answers: dict[str, Any]
 
     def do_POST(self) -> None:

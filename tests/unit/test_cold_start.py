@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from chalicelib import aws
 from infra import ROOT
 from tests import cloud
 
@@ -63,13 +62,6 @@ def test_a_new_container_imports_only_what_its_lambda_needs(
 
 def test_a_process_outside_of_lambda_is_for_all_of_them() -> None:
     assert run(None, "print(*sys.modules)") >= API | WORKER | SWEEPER
-
-
-def test_clients_are_made_without_a_look_at_all_services() -> None:
-    session = aws.session()
-    assert session.get_available_services() == ["dynamodb", "scheduler", "secretsmanager", "sqs"]
-    for service in session.get_available_services():
-        assert session.create_client(service).meta.service_model.service_name == service
 
 
 @pytest.mark.parametrize("handler", ["app.app", "app.work", "app.sweep"])
