@@ -9,6 +9,7 @@ tasks       use cases: create, show, cancel
 listing     use case: pages of a user's tasks
 accounts    use cases: register, sign in, refresh, verify, sign out
 runner      one run of a task's type
+scheduling  what makes sure that a task with a time of its own runs then
 models      DynamoDB: every row and every expression; models/transitions.py changes states
 dispatch    SQS and EventBridge Scheduler: send now, send later, delete a schedule
 security    password hashes, signing keys and JWTs

@@ -8,7 +8,7 @@ from itertools import islice
 
 from aws_lambda_powertools import Logger
 
-from chalicelib import dispatch, logs, metrics, models, tasks
+from chalicelib import dispatch, logs, metrics, models, scheduling
 from chalicelib.lifecycle import Status, next_sweep
 from chalicelib.models import SWEEP_SHARDS, Task, transitions
 
@@ -114,7 +114,7 @@ def _look_after(task: Task, now: datetime) -> None:
         dispatch.delete_schedule(task)
         transitions.move_sweep(task, None)
     elif task.status == Status.PENDING:
-        tasks.schedule(task, now)
+        scheduling.schedule(task, now)
     else:
         dispatch.send_later(task, task.due_at, now)
         transitions.move_sweep(task, next_sweep(now, task.due_at))

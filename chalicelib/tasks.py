@@ -7,8 +7,18 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from chalicelib import dispatch, errors, exact_json, logs, metrics, runner, task_types, times
-from chalicelib.lifecycle import ACTIVE_LIMIT, INLINE_TIMEOUT, Status, next_sweep
+from chalicelib import (
+    dispatch,
+    errors,
+    exact_json,
+    logs,
+    metrics,
+    runner,
+    scheduling,
+    task_types,
+    times,
+)
+from chalicelib.lifecycle import ACTIVE_LIMIT, INLINE_TIMEOUT, Status
 from chalicelib.models import (
     IdempotencyRecord,
     KeyTaken,
@@ -98,7 +108,7 @@ def create(
         if task.scheduled_at is None:
             dispatch.send(task)
         else:
-            schedule(task, now)
+            scheduling.schedule(task, now)
     except Exception as error:
         # The task is stored, so the answer is 201 and the sweeper sends it.
         log.error("dispatch_failed", task_id=task.task_id, **logs.exception_keys(error))
@@ -145,12 +155,6 @@ def _free_stale_slots(user: User) -> None:
         raise errors.ActiveTaskLimit(len(active), ACTIVE_LIMIT) from None
     log.info("slots_freed", user_id=user.user_id, task_ids=sorted(stale))
     user.free_slots(stale)
-
-
-def schedule(task: Task, now: datetime) -> None:
-    """Make sure that a task whose time is to come is sent then."""
-    dispatch.send_scheduled(task, task.due_at, now)
-    transitions.move_sweep(task, next_sweep(now, task.due_at))
 
 
 def find_replay(user_id: str, key: IdempotencyKey, now: datetime) -> Task | None:

@@ -7,6 +7,7 @@ the record of what is deployed (`.chalice/deployed/`) too.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -43,7 +44,8 @@ def write_project(stage: str, environment: Mapping[str, str]) -> Path:
     for name in _SOURCES:
         (project / name).symlink_to(ROOT / name)
     for path in CONFIG.parent.iterdir():
-        if path != CONFIG:
+        # A zip that plain `chalice deploy` has made is not compiled.
+        if path not in (CONFIG, CONFIG.parent / "deployments"):
             (project / ".chalice" / path.name).symlink_to(path)
     (project / ".chalice" / CONFIG.name).write_text(json.dumps(config, indent=2) + "\n")
     return project
@@ -54,11 +56,13 @@ def remove_project(stage: str) -> None:
     shutil.rmtree(PROJECTS / stage, ignore_errors=True)
 
 
-def run_chalice(command: str, stage: str) -> None:
+def run_chalice(command: str, stage: str, *arguments: str) -> None:
     """Run a Chalice command in the project of a stage. Raises DeployError if it fails."""
     run = subprocess.run(
-        [Path(sys.executable).with_name("chalice"), command, "--stage", stage],
+        [Path(sys.executable).with_name("chalice"), command, "--stage", stage, *arguments],
         cwd=PROJECTS / stage,
+        # What Python compiles in the project would be sources of the zip.
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

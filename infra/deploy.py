@@ -5,8 +5,10 @@ Every step can be repeated: after a failure, run it again.
 
 import argparse
 import json
+import tempfile
 import time
 from collections.abc import Collection
+from pathlib import Path
 
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,18 +16,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import (
     PATIENCE,
     DeployError,
+    PackageError,
     StackError,
     api_stage,
     deployed,
+    deployment_zip,
     event_sources,
     functions,
     lambda_python,
     probe,
+    sam_template,
     stack,
     stage_settings,
     web_acl,
 )
-from infra.chalice_project import read_config, read_record, run_chalice, write_project
+from infra.chalice_project import PROJECTS, read_config, read_record, run_chalice, write_project
 
 #: What the smoke test requests, and the responses that it expects.
 _EXPECTED = [
@@ -55,7 +60,7 @@ def deploy(
     names of what may be deleted although it serves. A quick deployment does not wait for the
     probe's scheduled task.
 
-    Raises DeployError, StackError, ClientError, BotoCoreError.
+    Raises DeployError, PackageError, StackError, ClientError, BotoCoreError.
     """
     read_config(stage)
     settings = stage_settings.of(stage)
@@ -67,6 +72,8 @@ def deploy(
     write_project(stage, stack.environment(stage))
     deployed.complete_record(stage)
     deployed.refuse_to_delete_functions(stage, allowed)
+    _step("package")
+    _build_zip(stage)
     _step("chalice deploy")
     run_chalice("deploy", stage)
     _step("partial batch failures")
@@ -86,6 +93,21 @@ def deploy(
     _step("probe")
     probe.report(url, scheduled=not quick)
     return url
+
+
+def _build_zip(stage: str) -> None:
+    """Build the zip that `chalice deploy` then finds and uploads.
+
+    Chalice cannot compile what it packs. But it keeps each zip that it has built under a name
+    made from the sources, and takes it again for the same sources.
+
+    Raises DeployError, PackageError.
+    """
+    with tempfile.TemporaryDirectory() as out:
+        run_chalice("package", stage, out)
+        template = json.loads(Path(out, "sam.json").read_text())
+    (path,) = (PROJECTS / stage / ".chalice" / "deployments").iterdir()
+    deployment_zip.finish(path, sam_template.architecture(template))
 
 
 def smoke_test(url: str) -> None:
@@ -130,7 +152,7 @@ def main() -> None:
             allowed,
             quick=arguments.quick,
         )
-    except (DeployError, StackError, ClientError, BotoCoreError) as error:
+    except (DeployError, PackageError, StackError, ClientError, BotoCoreError) as error:
         message = f"{error}\nThe finished steps stay in place; fix the cause and run this again."
         raise SystemExit(message) from error
     print(f"{url}/api/")

@@ -1,37 +1,80 @@
 """The zip of a package: reproducible, complete, and nothing in it that nobody asked for."""
 
 import re
+import subprocess
+import sys
+import tempfile
 import zipfile
 from email import message_from_bytes
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from infra import PackageError
+from infra import ROOT, PackageError
 
+#: Where Lambda unpacks a zip; nobody can write there.
+TASK_ROOT = "/var/task"
 MAX_BYTES = 20 * 2**20
 
 #: How wheels and ELF headers (e_machine, in /usr/include/elf.h) name Lambda's architectures.
 _MACHINES = {"arm64": ("aarch64", 183), "x86_64": ("x86_64", 62)}
 
 
+def finish(path: Path, architecture: str) -> None:
+    """Compile, normalize and check a zip that Chalice built with this Python.
+
+    Raises PackageError.
+    """
+    normalize(path)
+    check(path, ROOT / "requirements.txt")
+    check_binaries(path, architecture, sys.version_info[:2])
+
+
 def normalize(path: Path) -> None:
-    """Rewrite a zip so that its bytes depend only on the files in it."""
-    with zipfile.ZipFile(path) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in sorted(files.items()):
-            if name.endswith("/") or "__pycache__" in name.split("/"):
-                continue
-            entry = zipfile.ZipInfo(name)
-            entry.external_attr = 0o644 << 16
-            entry.create_system = 3
-            archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
+    """Rewrite a zip so that its modules are compiled and its bytes depend only on its files.
+
+    Raises PackageError.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with zipfile.ZipFile(path) as archive:
+            wanted = [name for name in archive.namelist() if "__pycache__" not in name.split("/")]
+            archive.extractall(folder, wanted)
+        _compile(folder)
+        files = sorted(file for file in folder.rglob("*") if file.is_file())
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in files:
+                entry = zipfile.ZipInfo(file.relative_to(folder).as_posix())
+                entry.external_attr = 0o644 << 16
+                entry.create_system = 3
+                archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def _compile(folder: Path) -> None:
+    """Compile all modules in a folder: a new container could not keep what it compiles.
+
+    What is compiled does not name the time of its source, which is not the same on Lambda
+    (PEP 552).
+    """
+    # In a process of its own: the bytes depend on what else is in memory.
+    run = subprocess.run(
+        [
+            *(sys.executable, "-I", "-S", "-m", "compileall", "-q", folder),
+            *("--invalidation-mode", "unchecked-hash", "-s", folder, "-p", TASK_ROOT),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise PackageError(f"The modules cannot be compiled:\n{run.stdout}")
 
 
 def check(path: Path, requirements: Path) -> None:
-    """Check that a zip contains exactly what requirements.txt lists and is small enough.
+    """Check that a zip contains exactly what requirements.txt lists, compiled, and is small enough.
 
     Raises PackageError.
     """
@@ -50,9 +93,12 @@ def check(path: Path, requirements: Path) -> None:
             f"Not in {requirements.name}: {sorted(shipped - listed) or 'nothing'}; "
             f"not in the package: {sorted(listed - shipped) or 'nothing'}."
         )
+    compiled = {cache_from_source(name) for name in names if name.endswith(".py")}
     own = re.compile(r"app\.py|chalicelib/.*|chalice/(__init__|app)\.py")
-    if strangers := {name for name in names - recorded if not own.fullmatch(name)}:
+    if strangers := {name for name in names - recorded - compiled if not own.fullmatch(name)}:
         raise PackageError(f"These files belong to no distribution: {sorted(strangers)[:10]}.")
+    if wrong := compiled ^ {name for name in names if name.endswith(".pyc")}:
+        raise PackageError(f"These are missing, or compiled from nothing: {sorted(wrong)[:10]}.")
     if path.stat().st_size > MAX_BYTES:
         raise PackageError(
             f"{path.name} has {mebibytes(path)}, more than {MAX_BYTES // 2**20} MiB."

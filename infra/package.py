@@ -45,10 +45,7 @@ def build(stage: str, out: Path, architecture: str | None = None) -> None:
     template = sam_template.point_at_alias(json.loads((out / "sam.json").read_text()))
     (out / "sam.json").write_text(json.dumps(template, indent=2) + "\n")
     sam_template.check(template, resources)
-    deployment_zip.normalize(out / "deployment.zip")
-    deployment_zip.check(out / "deployment.zip", ROOT / "requirements.txt")
-    architecture = sam_template.architecture(template)
-    deployment_zip.check_binaries(out / "deployment.zip", architecture, sys.version_info[:2])
+    deployment_zip.finish(out / "deployment.zip", sam_template.architecture(template))
 
 
 def _copy_project(project: Path, stage: str, architecture: str | None) -> None:

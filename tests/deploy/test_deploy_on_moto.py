@@ -3,13 +3,17 @@
 MiniStack makes the stack, whose types moto does not know; moto is all the rest.
 """
 
+import base64
+import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +149,7 @@ def state(environment: dict[str, str], stage: str = STAGE) -> dict[str, Any]:
             | {"Architectures": one["Architectures"], "TracingConfig": one["TracingConfig"]}
             for one in functions.list_functions()["Functions"]
         },
+        "code": {one["CodeSha256"] for one in functions.list_functions()["Functions"]},
         "mappings": {
             one["UUID"]: (
                 one["EventSourceArn"],
@@ -208,6 +213,14 @@ def test_deploying_a_stage_again_changes_nothing_and_destroying_it_leaves_nothin
     assert api["answers"]["MISSING_AUTHENTICATION_TOKEN"][0] == "404"
     assert "/api/tasks/{task_id}/cancel" in api["paths"]
     assert f":/aws/apigateway/tasks-{STAGE}" in api["stage"]["accessLogSettings"]["destinationArn"]
+
+    # Chalice has taken the zip that was completed, for all of them.
+    (code,) = (project / ".deploy" / STAGE / ".chalice" / "deployments").iterdir()
+    with zipfile.ZipFile(code) as archive:
+        assert cache_from_source("app.py") in archive.namelist()
+    assert deployed["code"] == {
+        base64.b64encode(hashlib.sha256(code.read_bytes()).digest()).decode()
+    }
 
     second = run(project, environment, *deploy)
     assert second.returncode == 0, second.stdout + second.stderr

@@ -1,11 +1,13 @@
 """The package of a stage contains the merged template and a zip with the right files."""
 
 import json
+import marshal
 import os
 import re
 import subprocess
 import sys
 import zipfile
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,12 @@ def test_a_zip_does_not_depend_on_the_order_or_the_age_of_its_files(tmp_path: Pa
         deployment_zip.normalize(tmp_path / name)
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
-        assert archive.namelist() == ["a.py", "b/c.py"]
+        assert archive.namelist() == [
+            cache_from_source("a.py"),
+            "a.py",
+            cache_from_source("b/c.py"),
+            "b/c.py",
+        ]
 
 
 def test_the_package_is_two_files(built: Path) -> None:
@@ -157,7 +164,7 @@ def test_an_unknown_stage_stops_the_build(tmp_path: Path) -> None:
 def test_the_zip_contains_only_the_service_and_chalices_runtime(built: Path) -> None:
     with zipfile.ZipFile(built / "deployment.zip") as archive:
         names = archive.namelist()
-    assert {name for name in names if name.startswith("chalice/")} == {
+    assert {name for name in names if re.fullmatch("chalice/.*py", name)} == {
         "chalice/__init__.py",
         "chalice/app.py",
     }
@@ -167,7 +174,38 @@ def test_the_zip_contains_only_the_service_and_chalices_runtime(built: Path) -> 
     tops = {re.split(r"[/.]", name)[0] for name in names}
     assert not tops & {"boto3", "botocore", "click", "yaml", "infra", "tests", "pip", "setuptools"}
     assert not tops & {"client", "moscow_tasks", "httpx", "rich", "typer"}
-    assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_every_module_is_compiled_for_this_python_and_its_source_is_not_asked(
+    built: Path,
+) -> None:
+    with zipfile.ZipFile(built / "deployment.zip") as archive:
+        names = archive.namelist()
+        sources = [name for name in names if name.endswith(".py")]
+        compiled = [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+        assert sorted(map(cache_from_source, sources)) == sorted(compiled)
+        for name in sources:
+            code = archive.read(cache_from_source(name))
+            # PEP 552: hash-based, not checked.
+            header = MAGIC_NUMBER + (1).to_bytes(4, "little") + source_hash(archive.read(name))
+            assert code[:16] == header, name
+            # Only so does it not depend on where it was compiled.
+            assert marshal.loads(code[16:]).co_filename == f"/var/task/{name}"  # noqa: S302
+
+
+def test_a_module_that_is_not_compiled_stops_the_build(repack: Any) -> None:
+    with pytest.raises(PackageError, match=r"chalicelib/.*/more"):
+        deployment_zip.check(repack("chalicelib/more.py", b""), ROOT / "requirements.txt")
+
+
+def test_a_module_that_cannot_be_compiled_stops_the_build(repack: Any) -> None:
+    with pytest.raises(PackageError, match=r"chalicelib/more\.py"):
+        deployment_zip.normalize(repack("chalicelib/more.py", b"one two"))
+
+
+def test_what_is_compiled_from_nothing_stops_the_build(repack: Any) -> None:
+    with pytest.raises(PackageError, match="chalicelib/less"):
+        deployment_zip.check(repack("chalicelib/less.pyc", b""), ROOT / "requirements.txt")
 
 
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")

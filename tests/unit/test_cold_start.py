@@ -19,16 +19,23 @@ NEVER = {
     "passlib",
     "s3transfer",
 }
-#: Nor do those that are not the API.
-ONLY_API = {"chalicelib.accounts", "chalicelib.api", "chalicelib.security", "jwt"}
+API = {"chalicelib.accounts", "chalicelib.api", "chalicelib.security", "chalicelib.tasks", "jwt"}
+WORKER = {"chalicelib.batch", "chalicelib.worker"}
+SWEEPER = {"chalicelib.sweeper"}
+#: What the types need, which the sweeper does not run.
+TYPES = {"chalicelib.runner", "chalicelib.task_types", "pydantic", "pydantic_core"}
 
 
-def run(handler: str, code: str) -> set[str]:
+_BEFORE = "import gc; BEFORE = sum(one['collections'] for one in gc.get_stats())"
+
+
+def run(handler: str | None, code: str) -> set[str]:
     """Return the words that a new container of a Lambda prints after `import app`."""
+    variables = {"_HANDLER": handler} if handler else {}
     printed = subprocess.run(
-        [sys.executable, "-c", f"import sys, app; {code}"],
+        [sys.executable, "-c", f"{_BEFORE}; import sys, app; {code}"],
         cwd=ROOT,
-        env=os.environ | cloud.ENVIRONMENT | {"_HANDLER": handler},
+        env=os.environ | cloud.ENVIRONMENT | variables,
         capture_output=True,
         text=True,
         check=True,
@@ -37,21 +44,35 @@ def run(handler: str, code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("handler", "unwanted"),
+    ("handler", "needed", "unwanted"),
     [
-        ("app.app", NEVER),
-        ("app.work", NEVER | ONLY_API),
-        ("app.handle_dead_letters", NEVER | ONLY_API),
-        ("app.sweep", NEVER | ONLY_API),
+        ("app.app", API, NEVER | WORKER | SWEEPER),
+        ("app.work", WORKER, NEVER | API | SWEEPER),
+        ("app.handle_dead_letters", WORKER, NEVER | API | SWEEPER),
+        ("app.sweep", SWEEPER, NEVER | API | WORKER | TYPES),
     ],
 )
 def test_a_new_container_imports_only_what_its_lambda_needs(
-    handler: str, unwanted: set[str]
+    handler: str, needed: set[str], unwanted: set[str]
 ) -> None:
     imported = run(handler, "print(*sys.modules)")
-    assert "chalicelib.worker" in imported
-    assert ("chalicelib.api" in imported) == (handler == "app.app")
+    assert needed <= imported
     assert not imported & unwanted
+
+
+def test_a_process_outside_of_lambda_is_for_all_of_them() -> None:
+    assert run(None, "print(*sys.modules)") >= API | WORKER | SWEEPER
+
+
+@pytest.mark.parametrize("handler", ["app.app", "app.work", "app.sweep"])
+def test_no_garbage_is_collected_during_a_start_but_after_it(handler: str) -> None:
+    code = (
+        "import gc;"
+        "collections = sum(one['collections'] for one in gc.get_stats()) - BEFORE;"
+        "print(collections <= 1, gc.isenabled(), gc.get_freeze_count() > 50_000)"
+    )
+    # One may come before the first line of app.py.
+    assert run(handler, code) == {"True"}
 
 
 def test_models_are_built_when_they_are_first_used() -> None:

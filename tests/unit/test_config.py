@@ -1,7 +1,7 @@
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError, fields
 
 import pytest
-from pydantic import ValidationError
 
 from chalicelib.config import Settings, settings
 from tests import cloud
@@ -45,7 +45,7 @@ def test_every_setting_is_the_variable_of_its_name(environment: pytest.MonkeyPat
 
 
 def test_these_are_all_settings() -> None:
-    assert {name.upper() for name in Settings.model_fields} == {*REQUIRED, *OPTIONAL}
+    assert {one.name.upper() for one in fields(Settings)} == {*REQUIRED, *OPTIONAL}
 
 
 def test_tokens_and_passwords_have_the_defaults_of_the_contract() -> None:
@@ -66,7 +66,8 @@ def test_an_operator_may_choose_lifetimes_and_policy(environment: pytest.MonkeyP
 @pytest.mark.parametrize("name", OPTIONAL)
 def test_an_empty_variable_means_the_default(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.setenv(name, "")
-    assert getattr(settings(), name.lower()) == Settings.model_fields[name.lower()].default
+    (default,) = [one.default for one in fields(Settings) if one.name == name.lower()]
+    assert getattr(settings(), name.lower()) == default
 
 
 @pytest.mark.parametrize("name", REQUIRED)
@@ -138,8 +139,8 @@ def test_a_faulty_environment_is_not_remembered(environment: pytest.MonkeyPatch)
 
 
 def test_settings_cannot_be_changed() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        settings().table_name = "another"
+    with pytest.raises(FrozenInstanceError):
+        settings().table_name = "another"  # type: ignore[misc]
 
 
 def test_metrics_are_reported_under_the_name_of_the_table() -> None:

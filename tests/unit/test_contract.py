@@ -1,6 +1,7 @@
 """docs/contract.md says what the code does: routes, errors, fields, events and limits."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 from chalicelib import accounts, exact_json, lifecycle, listing, passwords, tasks
@@ -62,7 +63,7 @@ def test_it_lists_every_status() -> None:
 
 
 def test_it_has_the_limits_of_the_code() -> None:
-    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    defaults = {one.name: one.default for one in fields(Settings)}
     for promise in (
         f"at most {lifecycle.ACTIVE_LIMIT} active tasks",
         f"of at most {call.MAX_BODY // 1024} KiB",

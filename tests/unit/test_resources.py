@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import MISSING, fields
 from datetime import timedelta
 from typing import Any
 
@@ -159,7 +160,7 @@ def test_chalices_configuration_has_the_names_of_the_stacks_resources(stage: str
 @pytest.mark.parametrize("stage", STAGES)
 def test_chalices_configuration_in_the_repository_has_only_settings(stage: str) -> None:
     variables = CONFIG["stages"][stage]["environment_variables"]
-    assert set(variables) <= {name.upper() for name in Settings.model_fields}
+    assert set(variables) <= {one.name.upper() for one in fields(Settings)}
 
 
 def test_chalices_configuration_in_the_repository_has_no_account() -> None:
@@ -188,7 +189,7 @@ def test_the_policies_name_resources_of_the_stack(stage: str) -> None:
 
 
 def test_the_outputs_are_the_settings_that_have_no_default() -> None:
-    needed = [name for name, field in Settings.model_fields.items() if field.is_required()]
+    needed = [one.name for one in fields(Settings) if one.default is MISSING]
     assert [variable_name(name).lower() for name in OUTPUTS] == needed
 
 
