@@ -1,11 +1,12 @@
 """GET /api/tasks/{id}/: a task, whether it has changed, and when to look again."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib import security
+from chalicelib import security, task_types
 from chalicelib.errors import TaskError
 from chalicelib.task_types import Retry
 from tests.aws_calls import Calls
@@ -78,6 +79,21 @@ def test_a_running_countdown_shows_its_progress(ann: Api, lambdas: Lambdas, cloc
     running = ann.task(task["id"])
     assert running["progress"] == {"remaining_seconds": 48}
     assert list(running) == [*task, "progress", "events"]
+
+
+def test_a_task_whose_progress_cannot_be_computed_is_shown_without_it(
+    ann: Api, lambdas: Lambdas, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = ann.created("countdown", input_data={"seconds": 60})
+    lambdas.work_off()
+    # The type has changed since the task was created, and no longer understands its input.
+    changed = replace(
+        task_types._types["countdown"], progress=lambda given, _run: {"left": given["minutes"]}
+    )
+    monkeypatch.setitem(task_types._types, "countdown", changed)
+    running = ann.task(task["id"])
+    assert (running["status"], "progress" in running) == ("started", False)
+    assert "progress_failed" in caplog.messages
 
 
 def test_progress_never_falls_below_zero(ann: Api, lambdas: Lambdas, clock: Clock) -> None:

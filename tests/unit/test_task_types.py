@@ -1,14 +1,15 @@
 """The registry of task types."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from chalicelib import task_types
-from chalicelib.task_types import Run, TaskInput, task_type
+from chalicelib.lifecycle import MAX_TRIES
+from chalicelib.task_types import Run, Snooze, TaskInput, task_type
 
 RUN = Run(started_at=datetime(2026, 2, 2, tzinfo=UTC), now=datetime(2026, 2, 2, tzinfo=UTC))
 
@@ -109,3 +110,25 @@ def test_discovering_again_changes_nothing() -> None:
     before = task_types.all_types()
     task_types.discover()
     assert task_types.all_types() == before
+
+
+@pytest.mark.parametrize(
+    ("limit", "fault"),
+    [
+        ({"timeout": 51}, "at most 50 seconds"),
+        ({"timeout": 0}, "at most 50 seconds"),
+        ({"max_tries": 0}, "max_tries must be from 1"),
+        ({"max_tries": MAX_TRIES + 1}, "max_tries must be from 1"),
+        ({"backoff": timedelta()}, "longer than 0"),
+    ],
+)
+@pytest.mark.usefixtures("_registry")
+def test_a_limit_out_of_range_is_refused_when_the_type_is_defined(limit: Any, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        task_type("limited", Name, **limit)
+    assert task_types.get("limited") is None
+
+
+def test_a_snooze_needs_an_offset_because_nobody_knows_whose_clock_is_meant() -> None:
+    with pytest.raises(ValueError, match="needs a time with an offset"):
+        Snooze(datetime(2026, 2, 2))  # noqa: DTZ001

@@ -21,6 +21,7 @@ from tests.integration.tokens.tools import (
     use,
     verify,
 )
+from tests.integration.tools import OUTAGE, Fail
 
 
 @pytest.fixture
@@ -125,3 +126,16 @@ def test_a_running_process_forgets_a_removed_key_within_the_hour(
     rotate("k2", k2=K2)
     clock.advance(hours=1)
     assert_refused(refresh(api, pair["refresh"]))
+
+
+def test_an_outage_of_secrets_manager_signs_nobody_out_and_is_asked_about_once_in_a_while(
+    api: Api, pair: dict[str, str], fail: Fail, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fail("GetSecretValue", OUTAGE)
+    clock.advance(minutes=31)
+    tokens = refresh(api, pair["refresh"]).json
+    assert use(api, tokens["access"]).status == 200
+    assert caplog.messages.count("signing_keys_not_refreshed") == 1
+    clock.advance(minutes=31)
+    assert refresh(api, tokens["refresh"]).status == 200
+    assert caplog.messages.count("signing_keys_not_refreshed") == 2
