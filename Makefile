@@ -129,8 +129,8 @@ ONE_CLOUD := tests/integration/hostile tests/integration/client \
 	tests/e2e/test_killed_workers.py
 
 test-localstack: $(READY) ## run the tests on a running LocalStack
-	TEST_CLOUD=localstack $(BIN)/python -m pytest -n 2 --dist loadfile \
-		tests/localstack tests/integration tests/e2e \
+	TEST_CLOUD=localstack $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+		tests/e2e tests/localstack tests/integration \
 		$(addprefix --ignore=,$(ONE_CLOUD))
 
 test-localstack-host: $(READY) ## run them without Docker: needs Java 17 and npm
