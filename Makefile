@@ -30,7 +30,7 @@ CAN_RUN := $(VENV)/can-run
 
 .DEFAULT_GOAL := help
 .PHONY: bench bench-calls bench-cold bench-cpu bench-growth bench-peer scaling check reliability-report test-faults localstack test-localstack test-localstack-host
-.PHONY: help install run pictures test test-unit test-model test-long lint format lock clean deploy deploy-package destroy package policies probe redrive
+.PHONY: help install run pictures test test-unit test-servers test-model test-long lint format lock clean deploy deploy-package destroy package policies probe redrive
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 24
@@ -58,14 +58,18 @@ $(READY): requirements-dev.txt $(CAN_RUN)
 run: $(CAN_RUN) ## run the service on this machine (CLOUD=embedded|localstack|<url>, PORT=8000)
 	@$(BIN)/python -m infra.local --cloud $(CLOUD) --port $(PORT)
 
-test: lint test-unit test-faults test-model ## run linters, the type checker and all tests that need no Docker
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser tests/e2e tests/deploy
+test: lint test-unit test-faults test-model test-servers ## run linters, the type checker and all tests that need no Docker
 
 test-unit: $(READY) ## run only the tests that need no server, with branch coverage
 	$(BIN)/python -m pytest -n auto tests/unit tests/integration $(COVERAGE)
 
 test-faults: $(READY) ## let every AWS call of every use case go wrong, and whole services
 	$(BIN)/python -m pytest -n auto tests/faults
+
+# The longest comes first: of single tests, xdist would begin with the other files.
+test-servers: $(READY) ## run only the tests that start servers and browsers
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+		tests/e2e/test_faulty_aws.py tests/e2e tests/deploy tests/browser
 
 reliability-report: test-faults ## do that and write the numbers into docs/reliability.md
 	$(BIN)/python -m tests.faults.document
@@ -128,8 +132,8 @@ ONE_CLOUD := tests/integration/hostile tests/integration/client \
 	tests/e2e/test_killed_workers.py
 
 test-localstack: $(READY) ## run the tests on a running LocalStack
-	TEST_CLOUD=localstack $(BIN)/python -m pytest -n 2 --dist loadfile \
-		tests/localstack tests/integration tests/e2e \
+	TEST_CLOUD=localstack $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+		tests/e2e tests/localstack tests/integration \
 		$(addprefix --ignore=,$(ONE_CLOUD))
 
 test-localstack-host: $(READY) ## run them without Docker: needs Java 17 and npm

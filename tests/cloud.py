@@ -3,7 +3,7 @@
 import json
 import os
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from localstack_client import config as localstack
@@ -42,6 +42,8 @@ ENVIRONMENT = {
 
 SIGNING_KEYS = {"current": "k1", "k1": "a" * 64}
 
+Row = dict[str, Any]
+
 # What the service's calls need; moto's CloudFormation does not know every other type.
 _NEEDED = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::IAM::Role")
 
@@ -62,6 +64,16 @@ def template() -> dict[str, Any]:
     """Return infra/resources.yaml with its short tags written out."""
     decoded: dict[str, Any] = json.loads(_template())
     return decoded
+
+
+def default_client(service: Any) -> Any:
+    """Return the client of a service that the tests share."""
+    return client(boto3._get_default_session(), service)
+
+
+def backend(service: Any) -> Any:
+    """Return where moto keeps what a service stores."""
+    return get_backend(service)[ACCOUNT][REGION]
 
 
 def create_resources(session: boto3.Session) -> None:
@@ -89,27 +101,79 @@ def connect_to_localstack() -> None:
 
 def empty_resources(session: boto3.Session) -> None:
     """Reset the stack to its first state."""
+    if IN_LOCALSTACK:
+        _empty_localstack(session)
+    else:
+        _empty_moto()
+    restore_signing_keys(session)
+
+
+def _empty_moto() -> None:
+    # Every test does so, and calls would take ten times as long.
+    table_items().clear()
+    queues = backend("sqs")
+    for name in queues.queues:
+        queues.purge_queue(name)
+    stored_schedules().clear()
+
+
+def _empty_localstack(session: boto3.Session) -> None:
     sqs, group = client(session, "sqs"), ENVIRONMENT["SCHEDULE_GROUP"]
-    _empty_table(session)
+    name, dynamodb = ENVIRONMENT["TABLE_NAME"], client(session, "dynamodb")
+    pages = dynamodb.get_paginator("scan").paginate(TableName=name, ProjectionExpression="pk, sk")
+    for row in [row for page in pages for row in page["Items"]]:
+        dynamodb.delete_item(TableName=name, Key=row)
     for suffix in ("", "-dead-letters", "-schedule-dead-letters"):
         sqs.purge_queue(QueueUrl=ENVIRONMENT["QUEUE_URL"] + suffix)
     scheduler = client(session, "scheduler")
     for page in scheduler.get_paginator("list_schedules").paginate(GroupName=group):
         for one in page["Schedules"]:
             scheduler.delete_schedule(GroupName=group, Name=one["Name"])
-    restore_signing_keys(session)
 
 
-def _empty_table(session: boto3.Session) -> None:
-    name = ENVIRONMENT["TABLE_NAME"]
+def rows() -> list[Row]:
+    """Return the whole table, in DynamoDB's JSON."""
+    if IN_LOCALSTACK:
+        pages = default_client("dynamodb").get_paginator("scan")
+        found = pages.paginate(TableName=ENVIRONMENT["TABLE_NAME"], ConsistentRead=True)
+        return [row for page in found for row in page["Items"]]
+    # Every test does so, often several times, and calls would take ten times as long.
+    return [_json(item) for items in table_items().values() for item in items.values()]
+
+
+def row(pk: Row, sk: Row) -> Row | None:
+    """Return one row, None if there is none."""
+    if IN_LOCALSTACK:
+        found = default_client("dynamodb").get_item(
+            TableName=ENVIRONMENT["TABLE_NAME"], Key={"pk": pk, "sk": sk}, ConsistentRead=True
+        )
+        return cast("Row | None", found.get("Item"))
+    item = backend("dynamodb").get_item(ENVIRONMENT["TABLE_NAME"], {"pk": pk, "sk": sk})
+    return item and _json(item)
+
+
+def schedules() -> list[str]:
+    """Return the names of all one-time schedules."""
     if not IN_LOCALSTACK:
-        # Deleting 20,000 rows one by one would take moto minutes.
-        get_backend("dynamodb")[ACCOUNT][REGION].tables[name].items.clear()
-        return
-    dynamodb = session.client("dynamodb")
-    pages = dynamodb.get_paginator("scan").paginate(TableName=name, ProjectionExpression="pk, sk")
-    for row in [row for page in pages for row in page["Items"]]:
-        dynamodb.delete_item(TableName=name, Key=row)
+        return [*stored_schedules()]
+    pages = default_client("scheduler").get_paginator("list_schedules")
+    found = pages.paginate(GroupName=ENVIRONMENT["SCHEDULE_GROUP"])
+    return [one["Name"] for page in found for one in page["Schedules"]]
+
+
+def _json(item: Any) -> Row:
+    attributes: Row = item.to_json()["Attributes"]
+    return attributes
+
+
+def table_items() -> Any:
+    """Return the items that moto stores, by their keys."""
+    return backend("dynamodb").tables[ENVIRONMENT["TABLE_NAME"]].items
+
+
+def stored_schedules() -> Any:
+    """Return the schedules that moto stores, by their names."""
+    return backend("scheduler").schedule_groups[ENVIRONMENT["SCHEDULE_GROUP"]].schedules
 
 
 def restore_signing_keys(session: boto3.Session) -> None:

@@ -1,5 +1,6 @@
 """What all tests share: an emulated AWS, and the environment that points the app to it."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -22,6 +23,15 @@ os.environ["MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR"] = "false"
 
 # A session reads AWS's models from disk; once is enough.
 _SESSION = boto3.Session(region_name=cloud.REGION)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported, and look for cycles less often.
+
+    It takes a fifth of the time otherwise.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 import time_machine
 from chalice.local import LambdaEventConverter
@@ -186,7 +185,7 @@ class Lambdas:
     def __init__(self, calls: Calls) -> None:
         #: The time that each invocation has, in ms.
         self.time_left = loops.TIMEOUT_MS
-        self._sqs = boto3.client("sqs")
+        self._sqs = cloud.default_client("sqs")
         self._messages: list[dict[str, Any]] = []
         calls.observers.append(self._observe)
 

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
-
 from tests import cloud
 
 Row = dict[str, Any]
@@ -16,7 +14,7 @@ FINISHED = ("success", "failure", "cancelled")
 
 def check() -> None:
     """Look at the whole table and all one-time schedules; fail with everything that is wrong."""
-    found = faults(_rows(), _schedules())
+    found = faults(cloud.rows(), cloud.schedules())
     assert not found, "\n".join(found)
 
 
@@ -106,19 +104,3 @@ def _id(task: Row) -> str:
 
 def _key(row: Row) -> tuple[str, str]:
     return row["pk"]["S"], row["sk"]["S"]
-
-
-def _rows() -> list[Row]:
-    pages = boto3.client("dynamodb").get_paginator("scan")
-    table = cloud.ENVIRONMENT["TABLE_NAME"]
-    return [
-        row
-        for page in pages.paginate(TableName=table, ConsistentRead=True)
-        for row in page["Items"]
-    ]
-
-
-def _schedules() -> list[str]:
-    pages = boto3.client("scheduler").get_paginator("list_schedules")
-    group = cloud.ENVIRONMENT["SCHEDULE_GROUP"]
-    return [one["Name"] for page in pages.paginate(GroupName=group) for one in page["Schedules"]]

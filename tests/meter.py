@@ -14,8 +14,6 @@ from decimal import Decimal
 from math import ceil
 from typing import Any
 
-import boto3
-
 from tests import cloud
 from tests.aws_calls import Call, Calls, Parameters
 
@@ -26,7 +24,7 @@ class Meter:
     """Counts calls and units of the service from its start on; `read` returns and resets."""
 
     def __init__(self, calls: Calls) -> None:
-        self._client = boto3.client("dynamodb", region_name=cloud.REGION)
+        self._client = cloud.default_client("dynamodb")
         self._items = {_key(item): item for item in self._scan()}
         self._reset()
         calls.observers.append(self._observe)

@@ -1,16 +1,10 @@
 """Records every change of a task's status as it is written, with the function that wrote it."""
 
 from collections.abc import Iterator
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import boto3
+from typing import NamedTuple
 
 from tests import cloud
 from tests.aws_calls import Call, Parameters
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class StatusChange(NamedTuple):
@@ -33,7 +27,7 @@ class StatusChanges(list[StatusChange]):
 
     def __call__(self, call: Call) -> None:
         for write in _task_writes(call):
-            row = _read(write)
+            row = _read(call, write)
             if row is None:
                 # The write was refused.
                 continue
@@ -65,16 +59,9 @@ def _writes(call: Call) -> Iterator[Parameters]:
                 yield from (one["PutRequest"] for one in requests if "PutRequest" in one)
 
 
-def _read(write: Parameters) -> dict[str, Any] | None:
-    item = write.get("Item") or write["Key"]
-    key = {name: item[name] for name in ("pk", "sk")}
-    found = _dynamodb().get_item(
-        TableName=cloud.ENVIRONMENT["TABLE_NAME"], Key=key, ConsistentRead=True
-    )
-    return found.get("Item")
-
-
-@cache
-def _dynamodb() -> "DynamoDBClient":
-    # Making a client takes longer than the call.
-    return boto3.client("dynamodb")
+def _read(call: Call, write: Parameters) -> cloud.Row | None:
+    if call.operation == "BatchWriteItem":
+        # It has no condition and replaces the row.
+        return dict(write["Item"])
+    key = write.get("Item") or write["Key"]
+    return cloud.row(key["pk"], key["sk"])

@@ -7,9 +7,7 @@
 `tests/aws_calls.py` is above the retries: there, a call that botocore tries again is one call.
 """
 
-import copy
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,8 +21,6 @@ import botocore.endpoint
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
-from moto.dynamodb.models.dynamo_type import DynamoType
-from moto.dynamodb.models.table import Table
 
 from tests.aws_calls import running, running_function
 from tests.drivers import Clock
@@ -135,8 +131,7 @@ class Attempts(list[str]):
         done_at = self._transactions.get(token)
         if done_at and self.clock.now - done_at < TOKEN_PERIOD:
             return attempt.respond(200, {})
-        with _only_touched_rows_copied(attempt.parameters["TransactItems"]):
-            response = attempt.answer()
+        response = attempt.answer()
         if response.status_code == 200:
             self._transactions[token] = self.clock.now
         return response
@@ -191,24 +186,3 @@ def _run_threads_in_order(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None
         return future
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
-
-
-@contextmanager
-def _only_touched_rows_copied(items: list[dict[str, Any]]) -> Iterator[None]:
-    """moto copies the whole table for each row that a transaction writes; spare it the rest."""
-    writes = [write for item in items for write in item.values()]
-    keys = [DynamoType((write.get("Key") or write["Item"])["pk"]) for write in writes]
-
-    def backup(table: Any, _memo: Any) -> Any:
-        found = copy.copy(table)
-        found.items = defaultdict(dict, table.items)
-        for key in keys:
-            if key in table.items:
-                found.items[key] = copy.deepcopy(table.items[key])
-        return found
-
-    Table.__deepcopy__ = backup  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        del Table.__deepcopy__  # type: ignore[attr-defined]

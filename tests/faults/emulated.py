@@ -6,11 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from moto.backends import get_backend
-
 from tests import cloud
 
-Row = dict[str, Any]
+Row = cloud.Row
 
 QUEUE = f"tasks-{cloud.STAGE}"
 DEAD_LETTERS = f"{QUEUE}-dead-letters"
@@ -30,25 +28,25 @@ class State(NamedTuple):
 def save(now: datetime) -> State:
     """Return a copy of everything that is stored."""
     messages = {name: queue(name)._messages for name in QUEUES}
-    return copy.deepcopy(State(now, _table().items, messages, _schedules()))
+    return copy.deepcopy(State(now, cloud.table_items(), messages, cloud.stored_schedules()))
 
 
 def restore(state: State) -> None:
     """Store what a copy has, and nothing else."""
     copied = copy.deepcopy(state)
-    _table().items = copied.items
+    cloud.table_items().clear()
+    cloud.table_items().update(copied.items)
     for name in QUEUES:
         queue(name)._messages = copied.messages[name]
         queue(name)._pending_messages = set()
         queue(name).deleted_messages = set()
-    _schedules().clear()
-    _schedules().update(copied.schedules)
+    cloud.stored_schedules().clear()
+    cloud.stored_schedules().update(copied.schedules)
 
 
 def rows() -> list[Row]:
     """Return the whole table, in DynamoDB's JSON."""
-    stored = _table().items.values()
-    return [item.to_json()["Attributes"] for items in stored for item in items.values()]
+    return cloud.rows()
 
 
 def queue(name: str) -> Any:
@@ -56,12 +54,12 @@ def queue(name: str) -> Any:
 
 
 def sqs() -> Any:
-    return _backend("sqs")
+    return cloud.backend("sqs")
 
 
 def schedules() -> Iterator[tuple[str, datetime, str]]:
     """Yield the name, the time and the message of every one-time schedule."""
-    for name, schedule in [*_schedules().items()]:
+    for name, schedule in [*cloud.stored_schedules().items()]:
         text = schedule.schedule_expression.removeprefix("at(").removesuffix(")")
         zone = ZoneInfo(schedule.schedule_expression_timezone)
         at = datetime.fromisoformat(text).replace(tzinfo=zone)
@@ -69,7 +67,7 @@ def schedules() -> Iterator[tuple[str, datetime, str]]:
 
 
 def drop_schedule(name: str) -> None:
-    del _schedules()[name]
+    del cloud.stored_schedules()[name]
 
 
 def next_delivery(name: str) -> datetime | None:
@@ -77,15 +75,3 @@ def next_delivery(name: str) -> datetime | None:
     times = [max(one.visible_at, one.delayed_until) for one in queue(name)._messages]
     # moto shows a message after that millisecond.
     return datetime.fromtimestamp((min(times) + 1) / 1000, UTC) if times else None
-
-
-def _table() -> Any:
-    return _backend("dynamodb").tables[cloud.ENVIRONMENT["TABLE_NAME"]]
-
-
-def _schedules() -> Any:
-    return _backend("scheduler").schedule_groups[cloud.ENVIRONMENT["SCHEDULE_GROUP"]].schedules
-
-
-def _backend(service: Any) -> Any:
-    return get_backend(service)[cloud.ACCOUNT][cloud.REGION]

@@ -8,7 +8,6 @@ from functools import partial
 from itertools import cycle
 from typing import Any
 
-import boto3
 import pytest
 from chalice.test import Client
 
@@ -104,7 +103,7 @@ def lambdas(aws: None, clock: Clock, calls: Calls) -> Lambdas:
 @pytest.fixture
 def rows(aws: None) -> Callable[[], list[dict[str, Any]]]:
     """`rows()`: the whole table, sorted by key, in DynamoDB's JSON."""
-    dynamodb = boto3.client("dynamodb", region_name=cloud.REGION)
+    dynamodb = cloud.default_client("dynamodb")
 
     def rows() -> list[dict[str, Any]]:
         # A task type may look while it runs.
@@ -118,7 +117,7 @@ def rows(aws: None) -> Callable[[], list[dict[str, Any]]]:
 @pytest.fixture
 def schedules(aws: None) -> Callable[[], list[str]]:
     """`schedules()`: the names of all one-time schedules."""
-    scheduler = boto3.client("scheduler", region_name=cloud.REGION)
+    scheduler = cloud.default_client("scheduler")
 
     def schedules() -> list[str]:
         group = cloud.ENVIRONMENT["SCHEDULE_GROUP"]

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import boto3
 import pytest
-from moto.backends import get_backend
 
 from bench.workload import Cost
 from chalicelib.listing import NUMBERED_REACH, PAGE_SIZE
@@ -65,18 +64,14 @@ class Stopwatch:
 
 
 @pytest.fixture
-def fill(
-    aws: None, finish: Finish, rows: Rows, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[Api, int], None]]:
+def fill(aws: None, finish: Finish, rows: Rows) -> Iterator[Callable[[Api, int], None]]:
     """`fill(ann, 1000)`: this many finished tasks of ann's, older than any other one.
 
     They are copies of one, put straight into moto: 100,000 calls would take an hour.
     """
     if cloud.IN_LOCALSTACK:
         pytest.skip("needs moto's own table")
-    table = get_backend("dynamodb")[cloud.ACCOUNT][cloud.REGION].tables[f"tasks-{cloud.STAGE}"]
-    # moto copies the whole table before each transaction, in case that one fails. None does here.
-    monkeypatch.setattr(type(table), "__deepcopy__", lambda self, _memo: self, raising=False)
+    table = cloud.backend("dynamodb").tables[cloud.ENVIRONMENT["TABLE_NAME"]]
 
     def fill(user: Api, number: int) -> None:
         from chalicelib.models import User
