@@ -58,7 +58,17 @@ $(READY): requirements-dev.txt $(CAN_RUN)
 run: $(CAN_RUN) ## run the service on this machine (CLOUD=embedded|localstack|<url>, PORT=8000)
 	@$(BIN)/python -m infra.local --cloud $(CLOUD) --port $(PORT)
 
-test: lint test-unit test-faults test-model test-servers ## run linters, the type checker and all tests that need no Docker
+test: lint test-unit ## run linters, the type checker and all tests that need no Docker
+	@$(MAKE) --no-print-directory --jobs=2 test-servers test-beside
+
+# Tests with servers wait half of the time. Those that only compute run beside them, yield to them,
+# and print what they have to say at their end.
+.PHONY: test-beside
+test-beside: $(READY)
+	@mkdir -p build
+	@{ nice -n 19 $(MAKE) --no-print-directory test-faults && \
+		nice -n 19 $(MAKE) --no-print-directory test-model; } >build/test-beside.log 2>&1; \
+		status=$$?; cat build/test-beside.log; exit $$status
 
 test-unit: $(READY) ## run only the tests that need no server, with branch coverage
 	$(BIN)/python -m pytest -n auto tests/unit tests/integration $(COVERAGE)
