@@ -35,7 +35,7 @@ PASSWORD = "correct horse"
 expect.set_options(timeout=15_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     with LocalService(tmp_path_factory.mktemp("local"), "embedded").run() as service:
         yield service

@@ -183,7 +183,8 @@ def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
     raise AssertionError(f"the condition did not hold within {patience} seconds")
 
 
-@pytest.fixture(scope="session")
+# It polls its queues all the time, so it ends with the tests of this folder.
+@pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with LocalService(tmp_path_factory.mktemp("local")).run() as service:
         yield service
