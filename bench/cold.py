@@ -142,8 +142,8 @@ def _document(table: str, rounds: int) -> str:
 How long a new container takes to its first answer. Each is a fresh process with what Lambda gives
 it, the deployment zip and the packages of the runtime; all AWS services answer at once. The bare
 process has botocore alone and makes one GetItem: what is above 1 is ours. `make bench-cold` writes
-this page: medians of {rounds} rounds. Compare the ratios: the times are the machine's, which may have
-had other work, too.
+this page: medians of {rounds} rounds. Compare the ratios: the times are the machine's, which may
+have had other work.
 
 {machine.describe()}:
 

@@ -119,8 +119,8 @@ def _document(table: str, rounds: int) -> str:
 
 `make run` beside a Django, REST framework, Celery, Redis and PostgreSQL service of the same
 contract, on one machine. `make bench-peer PEER=<folder>` measures both in turns, {rounds} times,
-and writes this page. Compare the ratios: the rates are the machine's, which may have had other work.
-The peer has no `Prefer: wait`; that row compares one call with its create and wait.
+and writes this page. Compare the ratios: the rates are the machine's, which may have had other
+work. The peer has no `Prefer: wait`; that row compares one call with its create and wait.
 
 {machine.describe()}:
 
