@@ -82,7 +82,7 @@ def _headers(request: Request) -> Mapping[str, str]:
     return CaseInsensitiveMapping({name: ", ".join(values) for name, values in lines.items()})
 
 
-def read_request_id(request: Request) -> str:
+def _read_request_id(request: Request) -> str:
     """Return the client's X-Request-Id if it is valid, else API Gateway's id."""
     sent = str(request.headers.get("x-request-id", ""))
     return sent if logs.REQUEST_ID.fullmatch(sent) else str(request.context["requestId"])
@@ -90,7 +90,7 @@ def read_request_id(request: Request) -> str:
 
 def read_origin(request: Request) -> str:
     """Return the id of a request and the trace that it is part of."""
-    return logs.origin(read_request_id(request), str(request.headers.get("traceparent", "")))
+    return logs.origin(_read_request_id(request), str(request.headers.get("traceparent", "")))
 
 
 def _url(request: Request) -> str:

@@ -10,7 +10,7 @@ from chalice.app import Request
 
 from chalicelib import deadline, logs, metrics, times
 from chalicelib.api.answers import answer_error
-from chalicelib.api.call import read_origin, read_request_id
+from chalicelib.api.call import read_origin
 from chalicelib.api.errors import InternalError, MethodNotAllowed
 from chalicelib.api.headers import Header
 from chalicelib.api.routing import METHODS, Fault, allowed_methods, header
@@ -80,9 +80,9 @@ def answer_request(request: Request, get_response: Callable[[Request], Response]
     """Answer a request of any method; errors are answered as docs/contract.md has them."""
     if not request.context.get("requestId"):
         request.context["requestId"] = str(uuid4())
-    request_id = read_request_id(request)
-    allowed = allowed_methods(request.path)
-    log.thread_safe_append_keys(**_log_keys(request))
+    allowed, keys = allowed_methods(request.path), _log_keys(request)
+    request_id: str = keys["request_id"]
+    log.thread_safe_append_keys(**keys)
     try:
         with deadline.started(times.now()):
             response = _respond(request, get_response)

@@ -1,7 +1,8 @@
 """The table itself: its keys and indexes, conditional writes, and transactions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -116,16 +117,19 @@ class Row(Item):
             raise ValueError(f"{row_class.__name__} is not a {cls.__name__}.")
         attributes = row_class.get_attributes()
         row: _I = row_class.__new__(row_class)
-        row.attribute_values = {
-            name: attribute.default
-            for name, attribute in attributes.items()
-            if attribute.default is not None
-        }
+        row.attribute_values = {**_defaults(row_class)}
         for name, value in data.items():
             # An older version of the service does not know the attributes of a newer one.
             if attribute := attributes.get(name):
                 row.attribute_values[name] = attribute.deserialize(attribute.get_value(value))
         return row
+
+
+@cache
+def _defaults(row_class: type[Row]) -> Mapping[str, Any]:
+    """Return what the attributes of a row are if its item lacks them."""
+    attributes = row_class.get_attributes().items()
+    return {name: one.default for name, one in attributes if one.default is not None}
 
 
 def owner_key(user_id: str) -> str:
