@@ -18,7 +18,6 @@ VENV   ?= .venv
 CLOUD  ?= embedded
 PORT   ?= 8000
 DATA   ?= keep
-ROUNDS ?= 10
 # This machine's, as Lambda calls it.
 ARCHITECTURE := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 COVERAGE ?= --cov
@@ -117,7 +116,7 @@ bench: $(READY) ## measure a running service and compare: URL=http://localhost:8
 
 bench-cold: $(READY) ## measure the cold start of each Lambda, from the real package
 	@$(BIN)/python -m infra.package --stage dev --out build/cold --architecture $(ARCHITECTURE)
-	@$(BIN)/python -m bench.cold build/cold/deployment.zip --rounds $(ROUNDS)
+	@$(BIN)/python -m bench.cold build/cold/deployment.zip $(if $(ROUNDS),--rounds $(ROUNDS))
 
 deploy: $(READY) stage ## deploy to AWS: STAGE=dev|prod; URL= of a custom domain, ALARM_EMAIL=, ALLOW=
 	@$(BIN)/python -m infra.deploy --stage $(STAGE) $(OPTIONS)

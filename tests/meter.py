@@ -9,7 +9,7 @@ started 4 KB, an eventually consistent one half of that; a Query that only count
 as one that answers the items.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from math import ceil
 from typing import Any
@@ -25,7 +25,7 @@ class Meter:
 
     def __init__(self, calls: Calls) -> None:
         self._client = cloud.default_client("dynamodb")
-        self._items = {_key(item): item for item in self._scan()}
+        self._items = {_key(item): item for item in cloud.rows()}
         self._reset()
         calls.observers.append(self._observe)
 
@@ -39,13 +39,6 @@ class Meter:
         self.calls = self.writes = 0
         self.reads = 0.0
 
-    def _scan(self) -> Iterator[Item]:
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=cloud.ENVIRONMENT["TABLE_NAME"]
-        )
-        for page in pages:
-            yield from page["Items"]
-
     def _observe(self, call: Call) -> None:
         if call.service == "dynamodb":
             # A test that writes by itself changes what the next write finds.
@@ -56,9 +49,7 @@ class Meter:
 
     def _write(self, call: Call, key: Item) -> int:
         old = self._items.get(_key(key))
-        new = self._client.get_item(
-            TableName=cloud.ENVIRONMENT["TABLE_NAME"], Key=dict(key), ConsistentRead=True
-        ).get("Item")
+        new = cloud.row(key["pk"], key["sk"])
         if new is None:
             self._items.pop(_key(key), None)
         else:

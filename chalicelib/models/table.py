@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 from pynamodb.attributes import (
     Attribute,
     DiscriminatorAttribute,
-    NumberAttribute,
     TTLAttribute,
     UnicodeAttribute,
     UTCDateTimeAttribute,
@@ -59,7 +58,7 @@ class _Sweep(GlobalSecondaryIndex[Any]):
         index_name = "sweep"
         projection = KeysOnlyProjection()
 
-    sweep_shard = NumberAttribute(hash_key=True)
+    sweep_shard = IntegerAttribute(hash_key=True)
     sweep_at = UTCDateTimeAttribute(range_key=True)
 
 
@@ -76,7 +75,7 @@ class Item(Model):
     pk = UnicodeAttribute(hash_key=True)
     sk = UnicodeAttribute(range_key=True)
     #: The partition of the sweeper's index; absent from rows that nothing can go wrong with.
-    sweep_shard = NumberAttribute(null=True)
+    sweep_shard = IntegerAttribute(null=True)
     #: When the sweeper looks at the row.
     sweep_at = UTCDateTimeAttribute(null=True)
 

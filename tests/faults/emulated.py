@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 
 from tests import cloud
 
-Row = cloud.Row
-
 QUEUE = f"tasks-{cloud.STAGE}"
 DEAD_LETTERS = f"{QUEUE}-dead-letters"
 SCHEDULE_DEAD_LETTERS = f"{QUEUE}-schedule-dead-letters"
@@ -42,11 +40,6 @@ def restore(state: State) -> None:
         queue(name).deleted_messages = set()
     cloud.stored_schedules().clear()
     cloud.stored_schedules().update(copied.schedules)
-
-
-def rows() -> list[Row]:
-    """Return the whole table, in DynamoDB's JSON."""
-    return cloud.rows()
 
 
 def queue(name: str) -> Any:

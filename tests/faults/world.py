@@ -10,7 +10,7 @@ from uuid import uuid4
 from chalice.test import Client
 
 from infra.local import loops
-from tests import invariants
+from tests import cloud, invariants
 from tests.drivers import Answer, Api, Clock, function
 from tests.faults import emulated
 from tests.faults.attempts import Attempts
@@ -169,7 +169,7 @@ class World:
             if moment is None:
                 return
             self.live_at(moment)
-        raise AssertionError(f"never quiet: {[*emulated.rows()]}")
+        raise AssertionError(f"never quiet: {[*cloud.rows()]}")
 
     def live(self, duration: timedelta) -> None:
         """Let time pass, whatever is left to do then."""
@@ -206,7 +206,7 @@ class World:
 
     def _next_tick(self) -> datetime | None:
         """Return when the sweeper next finds a task; the ticks before it would find none."""
-        due = [moment(row, "sweep_at") for row in emulated.rows() if "sweep_at" in row]
+        due = [moment(row, "sweep_at") for row in cloud.rows() if "sweep_at" in row]
         if not due:
             return None
         return _whole_minute(max(min(due), self._last_tick + timedelta(microseconds=1)))
@@ -215,8 +215,8 @@ class World:
 
     def check(self) -> None:
         """Check what must hold at any time."""
-        rows = emulated.rows()
-        faults = invariants.faults(rows, [name for name, _, _ in emulated.schedules()])
+        rows = cloud.rows()
+        faults = invariants.faults(rows, cloud.schedules())
         faults += self._changed_ends(rows)
         assert not faults, "; ".join(faults)
 
@@ -230,7 +230,7 @@ class World:
         assert not [*emulated.schedules()], "a schedule is left"
         assert not emulated.queue(emulated.SCHEDULE_DEAD_LETTERS)._messages
 
-    def _changed_ends(self, rows: list[emulated.Row]) -> list[str]:
+    def _changed_ends(self, rows: list[cloud.Row]) -> list[str]:
         found = {
             _task_id(row): {name: row.get(name) for name in ("status", "finished_at", "result")}
             for row in rows
@@ -241,13 +241,13 @@ class World:
         return [f"{one} ended a second time" for one in changed]
 
 
-def task_rows() -> list[emulated.Row]:
+def task_rows() -> list[cloud.Row]:
     """Return the rows of all tasks, by their ids."""
-    rows = [row for row in emulated.rows() if row["sk"]["S"].startswith("task#")]
+    rows = [row for row in cloud.rows() if row["sk"]["S"].startswith("task#")]
     return sorted(rows, key=_task_id)
 
 
-def moment(row: emulated.Row, name: str) -> datetime:
+def moment(row: cloud.Row, name: str) -> datetime:
     """Return a time of a row."""
     return datetime.fromisoformat(row[name]["S"].replace("+0000", "+00:00"))
 
@@ -286,7 +286,7 @@ def _record(message: Any) -> dict[str, Any]:
     }
 
 
-def _task_id(row: emulated.Row) -> str:
+def _task_id(row: cloud.Row) -> str:
     return str(row["sk"]["S"].removeprefix("task#"))
 
 

@@ -103,12 +103,11 @@ def lambdas(aws: None, clock: Clock, calls: Calls) -> Lambdas:
 @pytest.fixture
 def rows(aws: None) -> Callable[[], list[dict[str, Any]]]:
     """`rows()`: the whole table, sorted by key, in DynamoDB's JSON."""
-    dynamodb = cloud.default_client("dynamodb")
 
     def rows() -> list[dict[str, Any]]:
         # A task type may look while it runs.
         with running(None):
-            items = dynamodb.scan(TableName=cloud.ENVIRONMENT["TABLE_NAME"])["Items"]
+            items = cloud.rows()
         return sorted(items, key=lambda item: (item["pk"]["S"], item["sk"]["S"]))
 
     return rows
@@ -117,13 +116,10 @@ def rows(aws: None) -> Callable[[], list[dict[str, Any]]]:
 @pytest.fixture
 def schedules(aws: None) -> Callable[[], list[str]]:
     """`schedules()`: the names of all one-time schedules."""
-    scheduler = cloud.default_client("scheduler")
 
     def schedules() -> list[str]:
-        group = cloud.ENVIRONMENT["SCHEDULE_GROUP"]
         with running(None):
-            found = scheduler.list_schedules(GroupName=group)["Schedules"]
-        return [one["Name"] for one in found]
+            return cloud.schedules()
 
     return schedules
 
